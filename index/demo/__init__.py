@@ -1,0 +1,7 @@
+"""The demo corpus: real case reports, each with a digest in our own words in place of its abstract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEMO_RECORDS = Path(__file__).with_name("records.jsonl")

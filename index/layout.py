@@ -1,0 +1,107 @@
+"""Where things are in an index folder, and the steps that must be atomic.
+
+    <index>/CURRENT             the id of the build that answers
+    <index>/write.lock          held by the one process that builds
+    <index>/builds/<id>/        records.sqlite, lexical/, vectors/, rejected.jsonl, manifest.json
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from index.errors import BuildRunningError, NoIndexError, WrongUseError
+from index.manifest import FILE_NAME, Manifest
+
+BUILDS_KEPT = 2  # the live one, and the one before it, on which a question may still be running
+
+
+class IndexLayout:
+    """The paths of one index folder."""
+
+    def __init__(self, index_dir: Path) -> None:
+        """Take the folder; it need not exist."""
+        self.index_dir = index_dir
+        self.builds_dir = index_dir / "builds"
+        self.current_file = index_dir / "CURRENT"
+        self._lock_file = index_dir / "write.lock"
+
+    def current_build(self) -> Path:
+        """The folder of the build that answers.
+
+        Raises:
+            NoIndexError: nothing has been built here.
+        """
+        try:
+            build_id = self.current_file.read_text("utf-8").strip()
+        except OSError as error:
+            raise NoIndexError(f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)") from error
+        return self.builds_dir / build_id
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder's write lock.
+
+        Raises:
+            BuildRunningError: another process holds it.
+            WrongUseError: the folder cannot be made or written.
+        """
+        try:
+            self.builds_dir.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._lock_file, timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise BuildRunningError(
+                f"another build is writing {self.index_dir}", remedy="wait until it has finished, or end it"
+            ) from error
+        except OSError as error:
+            raise WrongUseError(
+                f"cannot write {self.index_dir}: {error.strerror or error}", remedy="choose another --index folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def start_build(self) -> Path:
+        """A new empty build folder; what a killed build left behind is removed. Hold the lock."""
+        for folder in self.builds_dir.iterdir():
+            if not (folder / FILE_NAME).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        build_dir = self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
+        build_dir.mkdir()
+        return build_dir
+
+    def publish(self, build_dir: Path, manifest: Manifest) -> None:
+        """Finish a build and make it the one that answers. Hold the lock."""
+        _write_durably(build_dir / FILE_NAME, manifest.model_dump_json(indent=2))
+        _write_durably(self.current_file, build_dir.name)
+
+    def superseded_builds(self) -> list[Path]:
+        """The builds that no question can still be running on. Hold the lock."""
+        live = self.current_build()
+        older = sorted(folder for folder in self.builds_dir.iterdir() if folder != live)
+        return older[: -(BUILDS_KEPT - 1)]
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Replace a file so that after a crash it is whole: the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

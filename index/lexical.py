@@ -1,0 +1,134 @@
+"""BM25 over whole records, with tantivy."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import tantivy
+
+from index.folding import fold_text
+from index.types import Filters, Record
+
+_ANALYZER = "english"
+_HEAP_BYTES = 64_000_000
+
+
+class LexicalIndex:
+    """A tantivy index of records. Queries are made of analysed terms, so no text is ever read as query syntax."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        """Take an open index; `create` and `open` make one from a path."""
+        index.register_tokenizer(_ANALYZER, _analyzer())
+        self._index = index
+
+    @classmethod
+    def create(cls, path: Path) -> LexicalIndex:
+        """A new, empty index in the folder `path`."""
+        path.mkdir(parents=True)
+        return cls(tantivy.Index(_schema(), path=str(path)))
+
+    @classmethod
+    def open(cls, path: Path) -> LexicalIndex:
+        """An existing index.
+
+        Raises:
+            ValueError: there is none at the path, or it is damaged.
+        """
+        return cls(tantivy.Index.open(str(path)))
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records and make them durable."""
+        writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+        for record in records:
+            writer.add_document(_document(record))
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+
+    def search(self, query: str, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
+        """The `top_k` best records as (record id, BM25 score), best first, ties by id."""
+        terms = dict.fromkeys(analyse(query))
+        if not terms:
+            return []
+        schema, should = self._index.schema, tantivy.Occur.Should
+        words = tantivy.Query.boolean_query([(should, tantivy.Query.term_query(schema, "text", term)) for term in terms])
+        clauses = [(tantivy.Occur.Must, words), *((tantivy.Occur.Must, clause) for clause in self._clauses(filters))]
+        searcher = self._index.searcher()
+        found = searcher.search(tantivy.Query.boolean_query(clauses), top_k, count=False)
+        scores = [(str(searcher.doc(address)["record_id"][0]), float(score)) for score, address in found.hits]
+        return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+
+    def document_frequency(self, term: str) -> int:
+        """In how many records an analysed term stands."""
+        return self._index.searcher().doc_freq("text", term)
+
+    def __len__(self) -> int:
+        return self._index.searcher().num_docs
+
+    def _clauses(self, filters: Filters | None) -> list[tantivy.Query]:
+        """One query for each filter that is set; filters score nothing."""
+        if not filters:
+            return []
+        schema, clauses = self._index.schema, []
+        if filters.year_from is not None or filters.year_to is not None:
+            years = (filters.year_from, filters.year_to)
+            clauses.append(tantivy.Query.range_query(schema, "year", tantivy.FieldType.Integer, *years))
+        for field, names in (("journal", filters.journals), ("publication_type", filters.publication_types)):
+            if names:
+                clauses.append(tantivy.Query.term_set_query(schema, field, [fold_text(name) for name in names]))
+        if filters.open_access is not None:
+            clauses.append(tantivy.Query.term_query(schema, "open_access", filters.open_access))
+        return [tantivy.Query.const_score_query(clause, 0.0) for clause in clauses]
+
+
+def analyse(text: str) -> list[str]:
+    """The terms of a text as the index holds them: lower case, without accents, stemmed; stop words left out."""
+    return list(_query_analyzer().analyze(unicodedata.normalize("NFKC", text)))
+
+
+@cache
+def _query_analyzer() -> tantivy.TextAnalyzer:
+    return _analyzer()
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    filters = (
+        tantivy.Filter.remove_long(80),
+        tantivy.Filter.lowercase(),
+        tantivy.Filter.ascii_fold(),
+        tantivy.Filter.stopword("english"),
+        tantivy.Filter.stemmer("english"),
+    )
+    for step in filters:
+        builder = builder.filter(step)
+    return builder.build()
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("record_id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("text", tokenizer_name=_ANALYZER)
+    builder.add_integer_field("year", indexed=True, fast=True)
+    builder.add_text_field("journal", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("publication_type", tokenizer_name="raw", index_option="basic")
+    builder.add_boolean_field("open_access", indexed=True)
+    return builder.build()
+
+
+def _document(record: Record) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_text("record_id", record.record_id)
+    document.add_text("text", unicodedata.normalize("NFKC", f"{record.title or ''}\n{record.abstract}"))
+    if record.year is not None:
+        document.add_integer("year", record.year)
+    if record.journal:
+        document.add_text("journal", fold_text(record.journal))
+    for name in record.publication_types:
+        document.add_text("publication_type", fold_text(name))
+    if record.is_open_access is not None:
+        document.add_boolean("open_access", record.is_open_access)
+    return document

@@ -1,0 +1,196 @@
+"""Hybrid search over an index: dense and lexical, fused, folded to records."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from index.embedding import Embedder, Vectors, load_embedder
+from index.errors import IndexMismatchError, NoIndexError
+from index.fusion import fuse_scores
+from index.layout import IndexLayout
+from index.lexical import LexicalIndex
+from index.manifest import Manifest, read_manifest
+from index.record_store import RecordStore
+from index.settings import IndexSettings
+from index.store import VectorStore
+from index.types import Chunk, Filters, Passage, Record
+
+# How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
+RECORD_DEPTH = 100
+CHUNK_DEPTH = 150
+
+
+class _Scored(NamedTuple):
+    record: Record
+    chunk: Chunk
+    similarity: float
+
+
+class OpenBuild:
+    """One finished build, open for reading. It never changes, so one question sees one state of the records."""
+
+    def __init__(
+        self, manifest: Manifest, records: RecordStore, vectors: VectorStore, lexical: LexicalIndex, embedder_name: str
+    ) -> None:
+        """Take the parts; `open_build` opens them from a folder."""
+        self.manifest = manifest
+        self._records = records
+        self._vectors = vectors
+        self._lexical = lexical
+        self._embedder_name = embedder_name
+        weakref.finalize(self, _close_parts, records, vectors)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The model of this build's vectors, loaded when first needed.
+
+        Raises:
+            IndexMismatchError: the model that loads under its name is another one.
+        """
+        embedder = load_embedder(self._embedder_name)
+        _check_embedder(self.manifest, str(self.manifest.embedder), str(embedder.identity))
+        return embedder
+
+    def search(
+        self, query: str, top_k: int = 10, filters: Filters | None = None, *, per_record: bool = True
+    ) -> list[Passage]:
+        """The `top_k` best passages for a query, best first.
+
+        With `per_record` each record comes once, by its best chunk; without, all chunks of the best records come.
+        Scores are the fused ones of the records, between 0 and 1.
+        """
+        lexical = dict(self._lexical.search(query, RECORD_DEPTH, filters))
+        by_record = self._score_chunks(self.embedder.embed_query(query), lexical, filters)
+        dense = {record_id: chunks[0].similarity for record_id, chunks in by_record.items()}
+        best = [
+            (scored, score)
+            for record_id, score in fuse_scores(dense, lexical)
+            for scored in by_record[record_id][: 1 if per_record else None]
+        ]
+        return [
+            Passage(record=scored.record, chunk=scored.chunk, score=score, rank=rank, stage="hybrid")
+            for rank, (scored, score) in enumerate(best[:top_k], start=1)
+        ]
+
+    def get_record(self, record_id: str) -> Record | None:
+        """The record of that id, or None."""
+        found = self._records.get(record_id)
+        return found[0] if found else None
+
+    def iter_records(self) -> Iterator[tuple[Record, list[Chunk]]]:
+        """Every record with its chunks, in the order in which they were built."""
+        return iter(self._records)
+
+    def chunk_vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
+        """The stored vectors of those chunks that are here, by id."""
+        return self._vectors.vectors(chunk_ids)
+
+    def term_weight(self, term: str) -> float:
+        """How rare an analysed term is among the records: 0 for one that is in all of them, 1 for one in none."""
+        return 1.0 - self._lexical.document_frequency(term) / max(1, self.manifest.record_count)
+
+    def _score_chunks(
+        self, query_vector: Vectors, lexical: dict[str, float], filters: Filters | None
+    ) -> dict[str, list[_Scored]]:
+        """Every chunk of the records that either ranking found, with its exact similarity, the best chunk first."""
+        nearest = self._vectors.query(query_vector, min(CHUNK_DEPTH, self.manifest.chunk_count), filters)
+        record_ids = dict.fromkeys([chunk_id.rpartition("#")[0] for chunk_id, _ in nearest])
+        found = [self._records.get(record_id) for record_id in record_ids | lexical]
+        pairs = [(record, chunk) for record, chunks in filter(None, found) for chunk in chunks]
+        vectors = self._vectors.vectors([chunk.chunk_id for _, chunk in pairs])
+        by_record: dict[str, list[_Scored]] = {}
+        for record, chunk in pairs:
+            similarity = float(vectors[chunk.chunk_id] @ query_vector)
+            by_record.setdefault(record.record_id, []).append(_Scored(record, chunk, similarity))
+        for chunks in by_record.values():
+            chunks.sort(key=lambda scored: (-scored.similarity, scored.chunk.ordinal))
+        return by_record
+
+
+class Index:
+    """An index folder. A newly published build is noticed at the next call."""
+
+    def __init__(self, settings: IndexSettings) -> None:
+        """Take where the index is and which model it should have; nothing is opened yet."""
+        self._settings = settings
+        self._layout = IndexLayout(settings.index_dir)
+        self._lock = threading.Lock()
+        self._open: tuple[Path, OpenBuild] | None = None
+
+    def current(self) -> OpenBuild:
+        """The live build; keep it for all of one question.
+
+        Raises:
+            NoIndexError: there is no index, or it cannot be read.
+            IndexMismatchError: it was built by another embedding model.
+        """
+        build_dir = self._layout.current_build()
+        with self._lock:
+            if self._open is None or self._open[0] != build_dir:
+                self._open = (build_dir, open_build(build_dir, self._settings))
+            return self._open[1]
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the live build says of itself."""
+        return self.current().manifest
+
+    def search(
+        self, query: str, top_k: int = 10, filters: Filters | None = None, *, per_record: bool = True
+    ) -> list[Passage]:
+        """`OpenBuild.search` on the live build."""
+        return self.current().search(query, top_k, filters, per_record=per_record)
+
+    def get_record(self, record_id: str) -> Record | None:
+        """The record of that id in the live build, or None."""
+        return self.current().get_record(record_id)
+
+
+def open_index(index_dir: str | Path | None = None) -> Index:
+    """Open an index; without a folder, the one that the settings name.
+
+    Raises:
+        NoIndexError: there is no index, or it cannot be read.
+        IndexMismatchError: it was built by another embedding model.
+    """
+    index = Index(IndexSettings(index_dir=Path(index_dir)) if index_dir else IndexSettings())
+    index.current()
+    return index
+
+
+def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
+    """Open the parts of a finished build.
+
+    Raises:
+        NoIndexError: a part is missing or damaged.
+        IndexMismatchError: it was built by another embedding model than the settings name.
+    """
+    manifest = read_manifest(build_dir)
+    _check_embedder(manifest, manifest.embedder.name, settings.embedder)
+    try:
+        records = RecordStore.open(build_dir / "records.sqlite")
+        lexical = LexicalIndex.open(build_dir / "lexical")
+        vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
+    except (sqlite3.Error, ValueError, OSError) as error:
+        raise NoIndexError(f"{build_dir} is damaged: {error}", remedy="casecite index build PATH") from error
+    return OpenBuild(manifest, records, vectors, lexical, settings.embedder)
+
+
+def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> None:
+    if built_with != asked_with:
+        raise IndexMismatchError(
+            f"the index {manifest.build_id} was built with the embedding model {built_with}, "
+            f"the setting now is {asked_with}",
+            remedy="set CASECITE_EMBEDDER back, or build the index again",
+        )
+
+
+def _close_parts(records: RecordStore, vectors: VectorStore) -> None:
+    records.close()
+    vectors.close()

@@ -1,0 +1,145 @@
+"""Vectors of chunks in Chroma: files of a build, or a collection of a Chroma server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from index.embedding import Vectors
+from index.errors import NoIndexError
+from index.folding import fold_text
+from index.types import Chunk, Filters, Record
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+# Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
+HNSW = {"hnsw": {"space": "cosine", "ef_search": 400}}
+
+
+class VectorStore:
+    """One Chroma collection: the vectors of a build's chunks, with what is needed to filter them."""
+
+    def __init__(self, client: ClientAPI, collection: Collection) -> None:
+        """Take an open client and its collection; `create` and `open` make both."""
+        self._client = client
+        self._collection = collection
+
+    @classmethod
+    def create(cls, path: Path, name: str, url: str | None = None) -> VectorStore:
+        """A new, empty collection in the folder `path`, or on the server at `url`."""
+        client = _open_client(path, url)
+        return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None))
+
+    @classmethod
+    def open(cls, path: Path, name: str, url: str | None = None) -> VectorStore:
+        """An existing collection.
+
+        Raises:
+            NoIndexError: the server does not answer, or it has no such collection.
+        """
+        client = _open_client(path, url)
+        try:
+            return cls(client, client.get_collection(name, embedding_function=None))
+        except Exception as error:  # Chroma has a class of its own for each way of not being there
+            client.close()
+            raise NoIndexError(
+                f"the vectors {name} are not in {url or path}: {error}", remedy="casecite index build PATH"
+            ) from error
+
+    def add(self, records: Sequence[Record], chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Add chunks, each with its record and its vector (shape (len(chunks), dimension), unit length)."""
+        rows = list(zip(records, chunks, vectors, strict=True))
+        for batch in _batches(rows, self._client.get_max_batch_size()):
+            self._collection.add(
+                ids=[chunk.chunk_id for _, chunk, _ in batch],
+                embeddings=np.stack([vector for _, _, vector in batch]),
+                metadatas=[_metadata(record) for record, _, _ in batch],
+            )
+
+    def query(self, vector: Vectors, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
+        """The `top_k` nearest chunks as (chunk id, cosine similarity), best first, ties by id."""
+        found = self._collection.query(
+            query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
+        )
+        distances = (found["distances"] or [[]])[0]
+        scores = ((chunk_id, 1.0 - float(distance)) for chunk_id, distance in zip(found["ids"][0], distances, strict=True))
+        return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors of those chunks that are here, by id."""
+        found: dict[str, Vectors] = {}
+        for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
+            part = self._collection.get(ids=list(batch), include=["embeddings"])
+            embeddings = np.asarray(part["embeddings"], dtype=np.float32)
+            found.update(zip(part["ids"], embeddings, strict=True))
+        return found
+
+    def __len__(self) -> int:
+        return int(self._collection.count())
+
+    def drop(self) -> None:
+        """Remove the collection (from a server, where a build that is given up would stay)."""
+        self._client.delete_collection(self._collection.name)
+
+    def close(self) -> None:
+        """Release the files or the connection."""
+        with suppress(ValueError):  # the client was closed before
+            self._client.close()
+
+
+def _open_client(path: Path, url: str | None) -> ClientAPI:
+    import chromadb
+    from chromadb.config import Settings
+
+    settings = Settings(anonymized_telemetry=False)
+    if url is None:
+        return chromadb.PersistentClient(path=str(path), settings=settings)
+    address = urlsplit(url)
+    host, port, ssl = address.hostname or "localhost", address.port or 8000, address.scheme == "https"
+    try:
+        return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings)
+    except ValueError as error:
+        remedy = "start it (chroma run --path DIR --port N) or unset CASECITE_CHROMA_URL"
+        raise NoIndexError(f"no Chroma server answers at {url}", remedy=remedy) from error
+
+
+def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _metadata(record: Record) -> Mapping[str, Any]:
+    """What the filters ask for. Chroma refuses None and empty lists, so absent values are left out."""
+    values = {
+        "record_id": record.record_id,
+        "year": record.year,
+        "journal": fold_text(record.journal) if record.journal else None,
+        "publication_types": [fold_text(name) for name in record.publication_types],
+        "open_access": record.is_open_access,
+    }
+    return {name: value for name, value in values.items() if value not in (None, [])}
+
+
+def _where(filters: Filters | None) -> Any:
+    """The filters in Chroma's query language, or None for no filter."""
+    if not filters:
+        return None
+    clauses: list[dict[str, Any]] = []
+    if filters.year_from is not None:
+        clauses.append({"year": {"$gte": filters.year_from}})
+    if filters.year_to is not None:
+        clauses.append({"year": {"$lte": filters.year_to}})
+    if filters.journals:
+        clauses.append({"journal": {"$in": [fold_text(name) for name in filters.journals]}})
+    if filters.publication_types:
+        kinds = [{"publication_types": {"$contains": fold_text(name)}} for name in filters.publication_types]
+        clauses.append({"$or": kinds} if len(kinds) > 1 else kinds[0])
+    if filters.open_access is not None:
+        clauses.append({"open_access": filters.open_access})
+    return {"$and": clauses} if len(clauses) > 1 else clauses[0]

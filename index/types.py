@@ -1,0 +1,151 @@
+"""The data model of the index: records, their chunks, and chunks as results.
+
+Offsets are half-open and count characters (Unicode code points) of `Record.abstract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+
+class Section(NamedTuple):
+    """A labelled part of an abstract: `abstract[start:end]` is its text, without the label."""
+
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One case report: its abstract in plain text and its bibliographic data.
+
+    What the source does not give is None (or an empty tuple), never an empty string. `sections` do not overlap and
+    come in the order of the text. `is_digest` marks a summary that stands in place of the published abstract.
+    """
+
+    record_id: str
+    abstract: str
+    content_hash: str
+    source_id: str | None = None
+    title: str | None = None
+    sections: tuple[Section, ...] = ()
+    authors: tuple[str, ...] = ()
+    journal: str | None = None
+    year: int | None = None
+    volume: str | None = None
+    pages: str | None = None
+    doi: str | None = None
+    pmid: str | None = None
+    pmcid: str | None = None
+    url: str | None = None
+    publication_types: tuple[str, ...] = ()
+    is_open_access: bool | None = None
+    retracted: bool = False
+    is_digest: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON types; sections as [label, start, end]."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        """The inverse of `to_dict`."""
+        values = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        values["sections"] = tuple(Section(*section) for section in data.get("sections", ()))
+        for name in ("authors", "publication_types"):
+            values[name] = tuple(data.get(name, ()))
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A span of a record: `text == record.abstract[start:end]`; `ordinal` counts a record's chunks from 0."""
+
+    record_id: str
+    ordinal: int
+    section: str | None
+    start: int
+    end: int
+    text: str
+
+    @property
+    def chunk_id(self) -> str:
+        """Unique in an index and the same at every build."""
+        return f"{self.record_id}#{self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk as a result: `score` is higher for better, `rank` starts at 1, `stage` says what scored it."""
+
+    record: Record
+    chunk: Chunk
+    score: float
+    rank: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which records may be found. Years are inclusive; several journals or types mean any of them.
+
+    A record that does not give the value that is asked for is left out.
+    """
+
+    year_from: int | None = None
+    year_to: int | None = None
+    journals: tuple[str, ...] = ()
+    publication_types: tuple[str, ...] = ()
+    open_access: bool | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A piece of input that became no record: where it stood, which field was wrong, and why.
+
+    `raw` is its beginning, so that it can be found and mended.
+    """
+
+    file: str
+    line: int | None
+    field: str | None
+    reason: str
+    raw: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build did with its input.
+
+    `record_count` and `chunk_count` are what the index now holds. `duplicates` counts inputs that repeated a record
+    word for word, `replaced` those whose later version took the place of an earlier one. `embedded` counts the chunks
+    whose vectors were computed, the rest were carried over. `rejected_path` is the JSONL file of the rejections.
+    """
+
+    build_id: str
+    index_dir: str
+    record_count: int
+    chunk_count: int
+    added: int
+    changed: int
+    unchanged: int
+    duplicates: int
+    replaced: int
+    embedded: int
+    rejected: tuple[Rejection, ...]
+    rejected_path: str
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON types."""
+        return asdict(self)
