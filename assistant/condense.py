@@ -1,0 +1,76 @@
+"""A follow-up and what was asked before to one query that can be searched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assistant.types import Turn
+from index.errors import WrongUseError
+from index.lexical import analyse
+
+MAX_QUESTION_CHARS = 2_000
+# A question with fewer words of its own than this cannot name a case.
+FEW_TERMS = 4
+
+_REFERS_BACK = re.compile(
+    r"^(and|but|so|what about|how about|then)\b"
+    r"|\b(he|she|him|his|her|hers|they|them|their|it|its|this|that|these|those|same|one|ones|there|then)\b",
+    re.IGNORECASE,
+)
+
+
+def check_question(question: str) -> str:
+    """The question without surrounding white space.
+
+    Raises:
+        WrongUseError: it is empty, too long, or no text.
+    """
+    if not isinstance(question, str):
+        raise WrongUseError(f"the question must be text, is {type(question).__name__}", remedy="pass a str")
+    if not any(map(str.isalnum, question)):
+        raise WrongUseError("the question is empty", remedy="ask for something a case report could say")
+    if len(question) > MAX_QUESTION_CHARS:
+        raise WrongUseError(
+            f"the question has {len(question):,} characters, at most {MAX_QUESTION_CHARS:,} are read",
+            remedy="ask a shorter question",
+        )
+    return question.strip()
+
+
+def read_history(history: Iterable[Turn | Mapping[str, Any]]) -> tuple[Turn, ...]:
+    """A conversation as turns, from turns or from mappings with `role` and `content`.
+
+    Raises:
+        WrongUseError: an entry is neither.
+    """
+    turns = []
+    for entry in history:
+        if isinstance(entry, Turn):
+            turns.append(entry)
+        elif isinstance(entry, Mapping) and entry.get("role") in ("user", "assistant"):
+            turns.append(Turn(role=entry["role"], content=str(entry.get("content", ""))))
+        else:
+            raise WrongUseError(
+                f"a turn of the history is {entry!r:.80}",
+                remedy='pass {"role": "user" or "assistant", "content": text}',
+            )
+    return tuple(turns)
+
+
+def condense(question: str, history: tuple[Turn, ...]) -> str:
+    """The query of a question: a follow-up is searched together with the question that named the case.
+
+    A question that refers back or has few words of its own is joined to the one before it, and that one likewise, so
+    that a chain of follow-ups keeps the case.
+    """
+    asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+    parts = [question]
+    while asked and _is_follow_up(parts[0]):
+        parts.insert(0, asked.pop())
+    return " ".join(dict.fromkeys([parts[0], question]))
+
+
+def _is_follow_up(question: str) -> bool:
+    return bool(_REFERS_BACK.search(question)) or len(set(analyse(question))) < FEW_TERMS

@@ -1,0 +1,28 @@
+"""Settings of the assistant; each can be set in the environment as CASECITE_<NAME>."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AssistantSettings(BaseSettings):
+    """How questions are answered."""
+
+    model_config = SettingsConfigDict(env_prefix="CASECITE_", frozen=True, extra="forbid")
+
+    llm: str | None = Field(
+        default=None,
+        description="Chat model that writes answers, as provider:model; without one, answers are made of quotes.",
+    )
+    llm_base_url: str | None = Field(
+        default=None, description="Address of an OpenAI-compatible server for the chat model."
+    )
+    top_k: int = Field(default=10, ge=1, le=100, description="How many records are read for an answer.")
+
+    @property
+    def settings_id(self) -> str:
+        """The same for equal settings."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
