@@ -100,6 +100,12 @@ class Answer:
         """`to_dict` as one line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
+    def to_text(self) -> str:
+        """The answer with its numbered references, as plain text."""
+        from assistant.rendering import render_text
+
+        return render_text(self)
+
     def to_markdown(self) -> str:
         """The answer with its numbered references, as Markdown."""
         from assistant.rendering import render_markdown

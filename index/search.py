@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from index.types import Chunk, Filters, Passage, Record
 # How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
 RECORD_DEPTH = 100
 CHUNK_DEPTH = 150
+PRIOR_RECORDS = 1_000
 
 
 class _Scored(NamedTuple):
@@ -92,8 +95,12 @@ class OpenBuild:
         return self._vectors.vectors(chunk_ids)
 
     def term_weight(self, term: str) -> float:
-        """How rare an analysed term is among the records: 0 for one that is in all of them, 1 for one in none."""
-        return 1.0 - self._lexical.document_frequency(term) / max(1, self.manifest.record_count)
+        """How telling an analysed term is: the logarithm of how rare it is among the records, always above 0.
+
+        A small index says little about how rare a word is, so every index is counted as PRIOR_RECORDS larger.
+        """
+        total = self.manifest.record_count + PRIOR_RECORDS
+        return math.log(total / (self._lexical.document_frequency(term) + 1))
 
     def _score_chunks(
         self, query_vector: Vectors, lexical: dict[str, float], filters: Filters | None
@@ -150,6 +157,16 @@ class Index:
     def get_record(self, record_id: str) -> Record | None:
         """The record of that id in the live build, or None."""
         return self.current().get_record(record_id)
+
+    def first_titles(self, count: int) -> list[str]:
+        """The titles of the first `count` records that have one."""
+        titles = (record.title for record, _ in self.current().iter_records() if record.title)
+        return list(islice(titles, count))
+
+    def close(self) -> None:
+        """Let go of the live build; its files are closed when no question is using it any more."""
+        with self._lock:
+            self._open = None
 
 
 def open_index(index_dir: str | Path | None = None) -> Index:

@@ -1,0 +1,187 @@
+"""The assistant: a question in, a cited answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ValidationError
+
+from assistant.condense import check_question, condense, read_history
+from assistant.evidence import gather_evidence
+from assistant.extractive import draft_quotes
+from assistant.gate import ANSWER_THRESHOLD, estimate_answerable
+from assistant.generative import ChatModelError, open_chat_model, write_draft
+from assistant.settings import AssistantSettings
+from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
+from assistant.verify import CheckedDraft, check_draft, parse_draft
+from index.errors import WrongUseError
+from index.search import Index, OpenBuild, open_index
+from index.types import Filters
+from prompts import ABSTAIN_SENTENCE
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+History = Iterable[Turn | Mapping[str, Any]]
+
+EVIDENCE_RECORDS = 5
+MODEL_EVIDENCE = 12
+_NOTHING = CheckedDraft(text=ABSTAIN_SENTENCE, claims=(), citations=())
+
+
+class Assistant:
+    """Answers questions from one index. Safe to share between threads; close it, or use it in a `with`."""
+
+    def __init__(self, index: Index, settings: AssistantSettings, model: BaseChatModel | None = None) -> None:
+        """Take the finished parts; `open` makes them."""
+        self.index = index
+        self.settings = settings
+        self._model = model
+
+    @classmethod
+    def open(cls, index_dir: str | Path | None = None, llm: str | None = None, **settings: Any) -> Self:
+        """Open the assistant on an index, with a chat model (`provider:model`) if one is named or set.
+
+        Raises:
+            NoIndexError: there is no index, or it cannot be read.
+            WrongUseError: a setting is unknown or out of range, or the chat model cannot be opened.
+        """
+        try:
+            chosen = AssistantSettings(**({"llm": llm} if llm else {}), **settings)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            raise WrongUseError(f"setting {name}: {first['msg']}", remedy="casecite doctor lists the settings") from error
+        model = open_chat_model(chosen.llm, chosen.llm_base_url) if chosen.llm else None
+        return cls(open_index(index_dir), chosen, model)
+
+    def ask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
+        """Answer a question.
+
+        Raises:
+            WrongUseError: the question is empty or too long.
+            NoIndexError: the index is gone or cannot be read.
+        """
+        answer = None
+        for event in self.stream(question, history, filters):
+            answer = event.answer
+        assert answer is not None, "the last event carries the answer"
+        return answer
+
+    def stream(self, question: str, history: History = (), filters: Filters | None = None) -> Iterator[AnswerEvent]:
+        """Answer a question in steps: what is going on, the text as far as it is checked, at last the answer."""
+        started = time.perf_counter()
+        timings: dict[str, float] = {}
+        question = check_question(question)
+        query = condense(question, read_history(history))
+        build = self.index.current()
+        yield AnswerEvent(step="searching")
+        with _timed(timings, "search"):
+            passages = build.search(query, self.settings.top_k, filters)
+        yield AnswerEvent(step=f"reading {len(passages)} records")
+        with _timed(timings, "evidence"):
+            evidence = gather_evidence(query, passages[:EVIDENCE_RECORDS], build)
+            confidence = estimate_answerable(query, passages, build)
+        with _timed(timings, "answer"):
+            if confidence >= ANSWER_THRESHOLD and evidence:
+                checked, mode, warnings = self._write(query, evidence)
+            else:
+                checked, mode, warnings = _NOTHING, self._mode, ()
+        for end in (position for position, letter in enumerate(checked.text) if letter == "\n"):
+            yield AnswerEvent(step="answering", text=checked.text[:end])
+        timings["total"] = round((time.perf_counter() - started) * 1_000, 1)
+        answer = Answer(
+            question=question,
+            query=query,
+            text=checked.text,
+            claims=checked.claims,
+            citations=checked.citations,
+            evidence=evidence,
+            status=_status(checked),
+            confidence=confidence,
+            mode=mode,
+            model=self.settings.llm if mode == "generative" else None,
+            index_id=build.manifest.build_id,
+            settings_id=self.settings.settings_id,
+            timings_ms=timings,
+            warnings=warnings,
+        )
+        yield AnswerEvent(step="done", text=answer.text, answer=answer)
+
+    async def aask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
+        """`ask` without blocking the event loop."""
+        return await asyncio.to_thread(self.ask, question, history, filters)
+
+    async def astream(
+        self, question: str, history: History = (), filters: Filters | None = None
+    ) -> AsyncIterator[AnswerEvent]:
+        """`stream` without blocking the event loop."""
+        events = self.stream(question, history, filters)
+        while (event := await asyncio.to_thread(next, events, None)) is not None:
+            yield event
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self.index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def _mode(self) -> Mode:
+        return "generative" if self._model is not None else "extractive"
+
+    def _write(self, query: str, evidence: Sequence[Evidence]) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
+        """The checked answer of the chat model, or of quotes where there is none or its draft does not hold."""
+        warnings: tuple[str, ...] = ()
+        if self._model is not None:
+            try:
+                draft = write_draft(self._model, query, evidence[:MODEL_EVIDENCE])
+            except ChatModelError as error:
+                warnings = (f"{error}; the answer is made of quotes instead",)
+            else:
+                if draft is None:
+                    return _NOTHING, "generative", ()
+                checked = check_draft(parse_draft(draft), evidence[:MODEL_EVIDENCE])
+                if checked.citations:
+                    return checked, "generative", ()
+                warnings = ("nothing that the chat model wrote was in the records; the answer is made of quotes instead",)
+        return check_draft(draft_quotes(evidence), evidence), "extractive", warnings
+
+
+def answer(question: str) -> Answer:
+    """Answer a question from the default index, which is opened once.
+
+    Raises:
+        NoIndexError: there is no index, or it cannot be read.
+        WrongUseError: the question is empty or too long.
+    """
+    return _default_assistant().ask(question)
+
+
+@lru_cache(maxsize=1)
+def _default_assistant() -> Assistant:
+    return Assistant.open()
+
+
+def _status(checked: CheckedDraft) -> Status:
+    if not checked.citations:
+        return "insufficient_evidence"
+    return "answered" if all(claim.supported for claim in checked.claims) else "partial"
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Write down how many milliseconds a block took."""
+    started = time.perf_counter()
+    yield
+    timings[name] = round((time.perf_counter() - started) * 1_000, 1)

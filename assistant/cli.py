@@ -1,0 +1,198 @@
+"""The command line: ask, chat, serve, index, doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from index.errors import CaseciteError, WrongUseError
+from index.types import BuildReport, Filters
+
+EXIT_INSUFFICIENT_EVIDENCE = 3
+EXIT_INTERRUPTED = 130
+SHOWN_REJECTIONS = 10
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ask published case reports; every statement comes with the sentence that says it.",
+)
+index_app = typer.Typer(no_args_is_help=True, help="Build the index and look at it.")
+app.add_typer(index_app, name="index")
+
+IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the index [env: CASECITE_INDEX_DIR].")]
+LlmOption = Annotated[str | None, typer.Option("--llm", help="Chat model, provider:model [env: CASECITE_LLM].")]
+TopKOption = Annotated[int | None, typer.Option("--top-k", help="How many records are read.")]
+YearFromOption = Annotated[int | None, typer.Option("--year-from", help="Only records of this year or later.")]
+YearToOption = Annotated[int | None, typer.Option("--year-to", help="Only records of this year or earlier.")]
+JournalOption = Annotated[list[str] | None, typer.Option("--journal", help="Only this journal; may be repeated.")]
+PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for standard input.")]
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line on stderr."""
+    try:
+        app()
+    except CaseciteError as error:
+        _stop(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _stop("stopped; an index in use is unchanged", EXIT_INTERRUPTED)
+
+
+@app.command()
+def ask(
+    question: str,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the answer as one JSON object.")] = False,
+    index: IndexOption = None,
+    llm: LlmOption = None,
+    top_k: TopKOption = None,
+    year_from: YearFromOption = None,
+    year_to: YearToOption = None,
+    journal: JournalOption = None,
+) -> None:
+    """Answer one question. Exit code 3 means that the records do not say."""
+    from assistant.assistant import Assistant
+
+    filters = Filters(year_from=year_from, year_to=year_to, journals=tuple(journal or ()))
+    with Assistant.open(index, llm, **_given(top_k=top_k)) as assistant:
+        answer = assistant.ask(question, filters=filters)
+    typer.echo(answer.to_json() if as_json else answer.to_text())
+    if answer.status == "insufficient_evidence":
+        raise typer.Exit(EXIT_INSUFFICIENT_EVIDENCE)
+
+
+@app.command()
+def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = None) -> None:
+    """Ask in the terminal; follow-up questions keep the case in mind. An empty line or Ctrl-D ends it."""
+    from assistant.assistant import Assistant
+    from assistant.types import Turn
+
+    history: list[Turn] = []
+    with Assistant.open(index, llm, **_given(top_k=top_k)) as assistant:
+        typer.echo(f"{assistant.index.manifest.record_count} records. Ask; an empty line ends.", err=True)
+        while question := _read_question():
+            try:
+                answer = assistant.ask(question, history)
+            except WrongUseError as error:
+                typer.echo(str(error), err=True)
+                continue
+            typer.echo(answer.to_text() + "\n")
+            history += [Turn(role="user", content=question), Turn(role="assistant", content=answer.text)]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
+    index: IndexOption = None,
+    llm: LlmOption = None,
+) -> None:
+    """Serve the web chat."""
+    from assistant.assistant import Assistant
+    from assistant.page import serve_page
+
+    with Assistant.open(index, llm) as assistant:
+        serve_page(assistant, host=host, port=port)
+
+
+@index_app.command()
+def build(
+    paths: PathsArgument = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Build from the 40 demo records.")] = False,
+    index: IndexOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")] = False,
+) -> None:
+    """Build the index from records (JSON or JSONL, .gz of either). The old one answers until the new one is done."""
+    from index.demo import DEMO_RECORDS
+
+    _build([*(paths or []), *([str(DEMO_RECORDS)] if demo else [])], index, mode="rebuild", as_json=as_json)
+
+
+@index_app.command()
+def update(
+    paths: PathsArgument = None,
+    index: IndexOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")] = False,
+) -> None:
+    """Add records to the index, or replace those of the same id; only new text is embedded."""
+    _build(paths or [], index, mode="update", as_json=as_json)
+
+
+@index_app.command()
+def info(
+    index: IndexOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the manifest as one JSON object.")] = False,
+) -> None:
+    """What the index holds and how it was made."""
+    from index.search import open_index
+
+    manifest = open_index(index).manifest
+    if as_json:
+        typer.echo(manifest.model_dump_json())
+        return
+    for name, value in manifest.model_dump(mode="json").items():
+        typer.echo(f"{name:15} {manifest.embedder if name == 'embedder' else _as_text(value)}")
+
+
+@app.command()
+def doctor(index: IndexOption = None, llm: LlmOption = None) -> None:
+    """What is installed, which models and index are in use, and what to fix."""
+    from assistant.doctor import examine
+
+    findings = list(examine(index, llm))
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.is_ok else 'FIX '} {finding.subject:16} {finding.detail}")
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _build(paths: list[str], index_dir: Path | None, mode: Any, *, as_json: bool) -> None:
+    from assistant.progress import show_progress
+    from index.build import build_index
+
+    if not paths:
+        raise WrongUseError("no records to build from", remedy="give files or folders, - for standard input, or --demo")
+    with show_progress() as progress:
+        report = build_index(paths, index_dir, mode, progress)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe(report))
+
+
+def _describe(report: BuildReport) -> str:
+    lines = [
+        f"{report.record_count} records in {report.chunk_count} chunks, {report.seconds:.1f} s, in {report.index_dir}",
+        f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, "
+        f"repeated {report.duplicates}, replaced {report.replaced}, rejected {len(report.rejected)}",
+    ]
+    for item in report.rejected[:SHOWN_REJECTIONS]:
+        where = f"{item.file}, line {item.line}" if item.line else item.file
+        lines.append(f"  rejected: {where}: {f'{item.field}: ' if item.field else ''}{item.reason}")
+    if report.rejected:
+        lines.append(f"  all rejected input: {report.rejected_path}")
+    return "\n".join(lines)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _read_question() -> str:
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
+
+
+def _stop(message: str, exit_code: int) -> NoReturn:
+    typer.echo(f"casecite: {message}", err=True)
+    sys.exit(exit_code)

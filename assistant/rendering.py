@@ -1,0 +1,70 @@
+"""Answers and references as text for people."""
+
+from __future__ import annotations
+
+import re
+
+from assistant.types import Answer, Citation
+from index.types import Record
+
+MAX_AUTHORS = 3
+DIGEST_NOTE = "digest, not the published abstract"
+RETRACTED_NOTE = "RETRACTED"
+
+# What Markdown or HTML would read as markup, as a list or as an address to link.
+_MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+-]|(?<=\d)\.(?=\s)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE)
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def render_text(answer: Answer) -> str:
+    """The answer, its numbered references and its warnings, as plain text."""
+    parts = [answer.text]
+    if answer.citations:
+        references = (f"[{citation.number}] {reference_text(citation.record)}" for citation in answer.citations)
+        addresses = (f" {citation.url}" if citation.url else "" for citation in answer.citations)
+        parts.append("\n".join(map("".join, zip(references, addresses, strict=True))))
+    parts += [f"Note: {warning}" for warning in answer.warnings]
+    return "\n\n".join(parts)
+
+
+def render_markdown(answer: Answer) -> str:
+    """The answer, its numbered references with links, and its warnings, as Markdown."""
+    parts = [render_body(answer.text)]
+    if answer.citations:
+        parts.append("\n".join(render_citation(citation) for citation in answer.citations))
+    parts += [f"*{escape_markdown(warning)}*" for warning in answer.warnings]
+    return "\n\n".join(parts)
+
+
+def render_body(text: str) -> str:
+    """An answer's text as Markdown paragraphs."""
+    return "\n\n".join(escape_markdown(line) for line in text.split("\n"))
+
+
+def render_citation(citation: Citation) -> str:
+    """One reference as a Markdown list item, with its link."""
+    link = f" [{escape_markdown(link_text(citation.record))}](<{citation.url}>)" if citation.url else ""
+    return f"- \\[{citation.number}\\] {escape_markdown(reference_text(citation.record))}{link}"
+
+
+def reference_text(record: Record) -> str:
+    """Authors. Title. Journal. Year;volume:pages. What the record does not give is left out, or said to be missing."""
+    authors = ", ".join(record.authors[:MAX_AUTHORS]) + (" et al" if len(record.authors) > MAX_AUTHORS else "")
+    issue = str(record.year or "") + (f";{record.volume}" if record.volume else "")
+    issue += f":{record.pages}" if record.pages else ""
+    parts = [authors, record.title or "(no title in the record)", record.journal, issue]
+    text = " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+    notes = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
+    return text + "".join(f" ({note})" for note, applies in notes if applies)
+
+
+def link_text(record: Record) -> str:
+    """What a record's link says: its DOI, its PubMed number, or that it is the source."""
+    if record.doi:
+        return f"doi:{record.doi}"
+    return f"PMID {record.pmid}" if record.pmid else "source"
+
+
+def escape_markdown(text: str) -> str:
+    """Text of records and models as Markdown that shows just this text: no markup, link or image comes of it."""
+    return _MARKDOWN.sub(r"\\\1", text).translate(_HTML).replace("\\&gt;", "&gt;")
