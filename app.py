@@ -1,14 +1,11 @@
-"""The web chat: `python app.py` serves it on the index and the settings of the environment.
-
-`demo` is the page itself, for Gradio's own reloading and hosting.
-"""
+"""The web chat: `python app.py` is `casecite serve`, with the same options."""
 
 from __future__ import annotations
+
+import sys
 
 from assistant.cli import main
 
 if __name__ == "__main__":
-    import sys
-
-    sys.argv[1:1] = ["serve"]
+    sys.argv.insert(1, "serve")
     main()

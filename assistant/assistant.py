@@ -21,7 +21,7 @@ from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
 from assistant.verify import CheckedDraft, check_draft, parse_draft
 from index.errors import WrongUseError
-from index.search import Index, OpenBuild, open_index
+from index.search import Index, open_index
 from index.types import Filters
 from prompts import ABSTAIN_SENTENCE
 
@@ -53,11 +53,13 @@ class Assistant:
             WrongUseError: a setting is unknown or out of range, or the chat model cannot be opened.
         """
         try:
-            chosen = AssistantSettings(**({"llm": llm} if llm else {}), **settings)
+            chosen = AssistantSettings(**(settings | ({"llm": llm} if llm else {})))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))
-            raise WrongUseError(f"setting {name}: {first['msg']}", remedy="casecite doctor lists the settings") from error
+            raise WrongUseError(
+                f"setting {name}: {first['msg']}", remedy="casecite doctor lists the settings"
+            ) from error
         model = open_chat_model(chosen.llm, chosen.llm_base_url) if chosen.llm else None
         return cls(open_index(index_dir), chosen, model)
 
@@ -68,10 +70,7 @@ class Assistant:
             WrongUseError: the question is empty or too long.
             NoIndexError: the index is gone or cannot be read.
         """
-        answer = None
-        for event in self.stream(question, history, filters):
-            answer = event.answer
-        assert answer is not None, "the last event carries the answer"
+        (answer,) = (event.answer for event in self.stream(question, history, filters) if event.answer)
         return answer
 
     def stream(self, question: str, history: History = (), filters: Filters | None = None) -> Iterator[AnswerEvent]:
@@ -154,7 +153,9 @@ class Assistant:
                 checked = check_draft(parse_draft(draft), evidence[:MODEL_EVIDENCE])
                 if checked.citations:
                     return checked, "generative", ()
-                warnings = ("nothing that the chat model wrote was in the records; the answer is made of quotes instead",)
+                warnings = (
+                    "nothing that the chat model wrote was in the records; the answer is made of quotes instead",
+                )
         return check_draft(draft_quotes(evidence), evidence), "extractive", warnings
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
 from assistant.settings import AssistantSettings
 from index.errors import CaseciteError
-from index.settings import IndexSettings
+from index.settings import index_settings
 
 PACKAGES = ("casecite", "chromadb", "gradio", "langchain", "sentence-transformers", "tantivy", "torch")
 LOW_DISK_BYTES = 1_000_000_000
@@ -29,11 +30,11 @@ def examine(index_dir: Path | None = None, llm: str | None = None) -> Iterator[F
     """Look at the installation, the embedding model, the index, the chat model and the disk, in this order."""
     yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
     for name in PACKAGES:
-        yield _examine("package", lambda name=name: f"{name} {_installed(name)}")  # type: ignore[misc]
-    settings = IndexSettings(**({"index_dir": index_dir} if index_dir else {}))
+        yield _examine("package", partial(_describe_package, name))
+    settings = index_settings(index_dir)
     yield _examine("embedding model", lambda: _describe_embedder(settings.embedder))
     yield _examine("index", lambda: _describe_index(settings.index_dir))
-    yield _examine("chat model", lambda: _describe_chat_model(AssistantSettings(**({"llm": llm} if llm else {}))))
+    yield _examine("chat model", lambda: _describe_chat_model(llm or AssistantSettings().llm))
     folder = next(path for path in (settings.index_dir, *settings.index_dir.absolute().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     yield Finding("disk", free > LOW_DISK_BYTES, f"{free / 1e9:.1f} GB free at {folder}")
@@ -48,8 +49,8 @@ def _examine(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, False, f"{error.name} is not installed (pip install casecite)")
 
 
-def _installed(name: str) -> str:
-    return version(name)
+def _describe_package(name: str) -> str:
+    return f"{name} {version(name)}"
 
 
 def _describe_embedder(name: str) -> str:
@@ -66,10 +67,10 @@ def _describe_index(index_dir: Path) -> str:
     return f"{manifest.record_count} records, built {manifest.age_days:.0f} days ago, in {index_dir}"
 
 
-def _describe_chat_model(settings: AssistantSettings) -> str:
+def _describe_chat_model(llm: str | None) -> str:
     from assistant.generative import open_chat_model
 
-    if settings.llm is None:
+    if llm is None:
         return "none: answers are made of quotes (set CASECITE_LLM=provider:model for prose)"
-    open_chat_model(settings.llm, settings.llm_base_url)
-    return settings.llm
+    open_chat_model(llm, AssistantSettings().llm_base_url)
+    return llm

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-
 from assistant.types import Evidence, QuotedField
 from index.lexical import analyse
 from index.search import OpenBuild
@@ -67,7 +66,7 @@ def _sentences(passage: Passage) -> Iterator[_Sentence]:
 
 
 def _score_sentences(query: str, sentences: Sequence[_Sentence], build: OpenBuild) -> Sequence[float]:
-    """A weighted sum of: how well the record matched, likeness of meaning, telling words shared, a figure if asked for."""
+    """A weighted sum of how well the record matched, likeness, shared telling words, and a figure where one is asked for."""
     terms = {term: build.term_weight(term) for term in analyse(query)}
     total = sum(terms.values()) or 1.0
     vectors = build.embedder.embed_documents([sentence.text for sentence in sentences])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from index.lexical import analyse
 from index.search import OpenBuild
 from index.types import Passage
 
@@ -14,5 +12,6 @@ ANSWER_THRESHOLD = 0.5
 
 def estimate_answerable(query: str, passages: Sequence[Passage], build: OpenBuild) -> float:
     """0..1"""
-    if not passages: return 0.0
+    if not passages:
+        return 0.0
     return 1.0

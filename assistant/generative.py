@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.types import Evidence
 from index.errors import CaseciteError, WrongUseError
@@ -31,7 +31,7 @@ def open_chat_model(spec: str, base_url: str | None = None) -> BaseChatModel:
     provider, colon, name = spec.partition(":")
     if not (provider and colon and name):
         raise WrongUseError(f"no chat model {spec!r}", remedy="name it as provider:model, such as ollama:qwen3:8b")
-    options: dict[str, object] = {"temperature": 0.0}
+    options: dict[str, Any] = {"temperature": 0.0}
     if base_url:
         options["base_url"] = base_url
     if provider == "openai":

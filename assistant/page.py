@@ -31,14 +31,13 @@ DESCRIPTION = (
     "where there is none, the answer is that the reports do not say."
 )
 NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
-THEME = gr.themes.Soft(
-    primary_hue="teal", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-)
+THEME = gr.themes.Soft(primary_hue="teal", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
 def build_page(assistant: Assistant) -> gr.Blocks:
     """The page on an assistant, ready to launch."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
+    page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True)
+    with page:
         gr.Markdown(f"# {TITLE}\n{DESCRIPTION}")
         gr.Markdown(_describe_library(assistant), elem_id="library")
         gr.ChatInterface(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from assistant.types import Answer, Citation
 from index.types import Record
@@ -12,7 +13,9 @@ DIGEST_NOTE = "digest, not the published abstract"
 RETRACTED_NOTE = "RETRACTED"
 
 # What Markdown or HTML would read as markup, as a list or as an address to link.
-_MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+-]|(?<=\d)\.(?=\s)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE)
+_MARKDOWN = re.compile(
+    r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+-]|(?<=\d)\.(?=\s)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE
+)
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -20,9 +23,7 @@ def render_text(answer: Answer) -> str:
     """The answer, its numbered references and its warnings, as plain text."""
     parts = [answer.text]
     if answer.citations:
-        references = (f"[{citation.number}] {reference_text(citation.record)}" for citation in answer.citations)
-        addresses = (f" {citation.url}" if citation.url else "" for citation in answer.citations)
-        parts.append("\n".join(map("".join, zip(references, addresses, strict=True))))
+        parts.append("\n".join(_text_reference(group) for group in _by_record(answer.citations)))
     parts += [f"Note: {warning}" for warning in answer.warnings]
     return "\n\n".join(parts)
 
@@ -31,7 +32,7 @@ def render_markdown(answer: Answer) -> str:
     """The answer, its numbered references with links, and its warnings, as Markdown."""
     parts = [render_body(answer.text)]
     if answer.citations:
-        parts.append("\n".join(render_citation(citation) for citation in answer.citations))
+        parts.append("\n".join(_markdown_reference(group) for group in _by_record(answer.citations)))
     parts += [f"*{escape_markdown(warning)}*" for warning in answer.warnings]
     return "\n\n".join(parts)
 
@@ -41,10 +42,25 @@ def render_body(text: str) -> str:
     return "\n\n".join(escape_markdown(line) for line in text.split("\n"))
 
 
-def render_citation(citation: Citation) -> str:
-    """One reference as a Markdown list item, with its link."""
-    link = f" [{escape_markdown(link_text(citation.record))}](<{citation.url}>)" if citation.url else ""
-    return f"- \\[{citation.number}\\] {escape_markdown(reference_text(citation.record))}{link}"
+def _by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
+    """Citations grouped by their record, in the order of first use: a record's reference is given once."""
+    groups: dict[str, list[Citation]] = {}
+    for citation in citations:
+        groups.setdefault(citation.record.record_id, []).append(citation)
+    return list(groups.values())
+
+
+def _text_reference(group: Sequence[Citation]) -> str:
+    numbers = " ".join(f"[{citation.number}]" for citation in group)
+    url = f" {group[0].url}" if group[0].url else ""
+    return f"{numbers} {reference_text(group[0].record)}{url}"
+
+
+def _markdown_reference(group: Sequence[Citation]) -> str:
+    numbers = " ".join(f"\\[{citation.number}\\]" for citation in group)
+    record, url = group[0].record, group[0].url
+    link = f" [{escape_markdown(link_text(record))}](<{url}>)" if url else ""
+    return f"- {numbers} {escape_markdown(reference_text(record))}{link}"
 
 
 def reference_text(record: Record) -> str:

@@ -86,13 +86,13 @@ def parse_draft(text: str) -> list[DraftClaim]:
     """
     claims: list[DraftClaim] = []
     for start, end in split_sentences(text):
-        leading = _LEADING_KEYS.match(text, start, end)
-        if leading and claims:
+        sentence = text[start:end]
+        if claims and (leading := _LEADING_KEYS.match(sentence)):
             claims[-1] = DraftClaim(text=claims[-1].text, keys=(*claims[-1].keys, *_find_keys(leading[0])))
-            start = leading.end()
-        words = " ".join(_KEYS.sub(" ", text[start:end]).split())
+            sentence = sentence[leading.end() :]
+        words = " ".join(_KEYS.sub(" ", sentence).split())
         if any(map(str.isalnum, words)):
-            claims.append(DraftClaim(text=words.replace(" .", "."), keys=_find_keys(text[start:end])))
+            claims.append(DraftClaim(text=words.replace(" .", "."), keys=_find_keys(sentence)))
     return claims
 
 

@@ -25,7 +25,7 @@ from index.manifest import Manifest, read_manifest
 from index.record_store import RecordStore
 from index.records import read_records
 from index.search import OpenBuild, open_build
-from index.settings import IndexSettings
+from index.settings import IndexSettings, index_settings
 from index.store import VectorStore
 from index.types import BuildReport, Chunk, Record, Rejection
 
@@ -61,7 +61,7 @@ def build_index(
     """
     if mode not in ("rebuild", "update"):
         raise WrongUseError(f"no build mode {mode!r}", remedy="use 'rebuild' or 'update'")
-    settings = IndexSettings(index_dir=Path(index_dir)) if index_dir else IndexSettings()
+    settings = index_settings(index_dir)
     layout = IndexLayout(settings.index_dir)
     started = time.monotonic()
     previous_dir = layout.current_build() if mode == "update" else None

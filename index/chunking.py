@@ -9,7 +9,7 @@ from index.sentences import split_sentences
 from index.types import Chunk, Record, Section
 
 WINDOW_CHARS = 600
-# The packaged model reads 256 tokens, about 1,100 characters with the title: a longer "sentence" would be cut off unseen.
+# The packaged model reads 256 tokens, about 1,100 characters: the end of a longer "sentence" would not be embedded.
 MAX_SENTENCE_CHARS = 900
 
 

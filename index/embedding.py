@@ -28,7 +28,7 @@ BATCH_SIZE = 32
 
 
 class EmbedderIdentity(BaseModel):
-    """What must be equal for two sets of vectors to be comparable; `digest` is the SHA-256 of a local model's weights."""
+    """What must be equal for vectors to be comparable; `digest` is the SHA-256 of a local model's weights."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -104,7 +104,7 @@ def _load_model(path_or_name: str, *, is_local: bool) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
     try:
         return SentenceTransformer(path_or_name, local_files_only=is_local, model_kwargs={"dtype": dtype})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def fuse_scores(dense: Mapping[str, float], lexical: Mapping[str, float]) -> list[tuple[str, float]]:
-    """The mean of the two rankings' min-max scaled scores, best first, ties by id; absent from one counts as 0 there."""
+    """The mean of the two rankings' min-max scaled scores, best first, ties by id; absent from one is 0 there."""
     scaled = [scale_min_max(dense), scale_min_max(lexical)]
     ids = dense.keys() | lexical.keys()
     fused = {key: sum(scores.get(key, 0.0) for scores in scaled) / len(scaled) for key in ids}

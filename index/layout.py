@@ -1,8 +1,8 @@
 """Where things are in an index folder, and the steps that must be atomic.
 
-    <index>/CURRENT             the id of the build that answers
-    <index>/write.lock          held by the one process that builds
-    <index>/builds/<id>/        records.sqlite, lexical/, vectors/, rejected.jsonl, manifest.json
+<index>/CURRENT             the id of the build that answers
+<index>/write.lock          held by the one process that builds
+<index>/builds/<id>/        records.sqlite, lexical/, vectors/, rejected.jsonl, manifest.json
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class IndexLayout:
         try:
             build_id = self.current_file.read_text("utf-8").strip()
         except OSError as error:
-            raise NoIndexError(f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)") from error
+            raise NoIndexError(
+                f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)"
+            ) from error
         return self.builds_dir / build_id
 
     @contextmanager

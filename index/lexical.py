@@ -54,7 +54,9 @@ class LexicalIndex:
         if not terms:
             return []
         schema, should = self._index.schema, tantivy.Occur.Should
-        words = tantivy.Query.boolean_query([(should, tantivy.Query.term_query(schema, "text", term)) for term in terms])
+        words = tantivy.Query.boolean_query(
+            [(should, tantivy.Query.term_query(schema, "text", term)) for term in terms]
+        )
         clauses = [(tantivy.Occur.Must, words), *((tantivy.Occur.Must, clause) for clause in self._clauses(filters))]
         searcher = self._index.searcher()
         found = searcher.search(tantivy.Query.boolean_query(clauses), top_k, count=False)

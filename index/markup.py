@@ -62,7 +62,8 @@ def read_inline(markup: str) -> str:
 def read_abstract(markup: str) -> PlainAbstract:
     """An abstract in HTML, JATS or plain text as plain text with its sections; headings are taken out of the text."""
     blocks = [part for block in _read_blocks(clean_text(markup)) for part in _split_at_labels(block) if part.text]
-    text, sections = "", []
+    text = ""
+    sections: list[Section] = []
     for block in blocks:
         start = len(text) + bool(text)
         text = f"{text}\n{block.text}" if text else block.text

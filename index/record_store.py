@@ -44,7 +44,9 @@ class RecordStore:
 
     def get(self, record_id: str) -> tuple[Record, list[Chunk]] | None:
         """A record and its chunks, or None where there is no such id."""
-        row = self._connection.execute("SELECT record, chunks FROM records WHERE record_id = ?", (record_id,)).fetchone()
+        row = self._connection.execute(
+            "SELECT record, chunks FROM records WHERE record_id = ?", (record_id,)
+        ).fetchone()
         return _read_row(row) if row else None
 
     def __iter__(self) -> Iterator[tuple[Record, list[Chunk]]]:

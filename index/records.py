@@ -202,7 +202,7 @@ class _SourceRecord(BaseModel):
     def plain_abstract(self) -> PlainAbstract:
         """The abstract as plain text; sections that come as spans over a plain abstract are kept as they are."""
         edges = [edge for _, start, end in self.sections for edge in (start, end)]
-        if edges and edges == sorted(set(edges)) and 0 <= edges[0] and edges[-1] <= len(self.abstract):
+        if edges and edges == sorted(set(edges)) and edges[0] >= 0 and edges[-1] <= len(self.abstract):
             return PlainAbstract(self.abstract, self.sections)
         return read_abstract(self.abstract)
 

@@ -19,7 +19,7 @@ from index.layout import IndexLayout
 from index.lexical import LexicalIndex
 from index.manifest import Manifest, read_manifest
 from index.record_store import RecordStore
-from index.settings import IndexSettings
+from index.settings import IndexSettings, index_settings
 from index.store import VectorStore
 from index.types import Chunk, Filters, Passage, Record
 
@@ -176,7 +176,7 @@ def open_index(index_dir: str | Path | None = None) -> Index:
         NoIndexError: there is no index, or it cannot be read.
         IndexMismatchError: it was built by another embedding model.
     """
-    index = Index(IndexSettings(index_dir=Path(index_dir)) if index_dir else IndexSettings())
+    index = Index(index_settings(index_dir))
     index.current()
     return index
 

@@ -28,3 +28,8 @@ class IndexSettings(BaseSettings):
         default=None,
         description="Address of a Chroma server that holds the vectors, instead of files in the index folder.",
     )
+
+
+def index_settings(index_dir: str | Path | None = None) -> IndexSettings:
+    """The settings of the environment, with another folder if one is given."""
+    return IndexSettings(index_dir=Path(index_dir)) if index_dir else IndexSettings()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from index.errors import WrongUseError
 from index.folding import fold_text
@@ -81,8 +81,8 @@ def _read_file(path: Path) -> Iterator[RawRecord | Rejection]:
 def _open_bytes(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as probe:
         is_gzip = probe.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if is_gzip else path.open("rb") as stream:
-        yield stream
+    with path.open("rb") as stream:
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if is_gzip else stream
 
 
 def _read_stream(name: str, stream: Iterable[bytes]) -> Iterator[RawRecord | Rejection]:
@@ -135,9 +135,7 @@ def _as_raw_record(name: str, line: int | None, value: Any) -> RawRecord | Rejec
     return Rejection(file=name, line=line, field=None, reason=f"not a JSON object: {type(value).__name__}", raw=raw)
 
 
-def _read_lines(
-    name: str, first: tuple[int, str], rest: Iterator[tuple[int, str]]
-) -> Iterator[RawRecord | Rejection]:
+def _read_lines(name: str, first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[RawRecord | Rejection]:
     """A record a line. Text after a record that only repeats its abstract is left out; other text is rejected."""
     record: dict[str, Any] | None = None
     stray: list[tuple[int, str]] = []

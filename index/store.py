@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,17 +16,17 @@ from index.folding import fold_text
 from index.types import Chunk, Filters, Record
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
+    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 # Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
-HNSW = {"hnsw": {"space": "cosine", "ef_search": 400}}
+HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
 
 
 class VectorStore:
     """One Chroma collection: the vectors of a build's chunks, with what is needed to filter them."""
 
-    def __init__(self, client: ClientAPI, collection: Collection) -> None:
+    def __init__(self, client: Client, collection: Collection) -> None:
         """Take an open client and its collection; `create` and `open` make both."""
         self._client = client
         self._collection = collection
@@ -69,7 +69,8 @@ class VectorStore:
             query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
         )
         distances = (found["distances"] or [[]])[0]
-        scores = ((chunk_id, 1.0 - float(distance)) for chunk_id, distance in zip(found["ids"][0], distances, strict=True))
+        pairs = zip(found["ids"][0], distances, strict=True)
+        scores = [(chunk_id, 1.0 - float(distance)) for chunk_id, distance in pairs]
         return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
@@ -94,17 +95,17 @@ class VectorStore:
             self._client.close()
 
 
-def _open_client(path: Path, url: str | None) -> ClientAPI:
+def _open_client(path: Path, url: str | None) -> Client:
     import chromadb
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
     if url is None:
-        return chromadb.PersistentClient(path=str(path), settings=settings)
+        return cast("Client", chromadb.PersistentClient(path=str(path), settings=settings))
     address = urlsplit(url)
     host, port, ssl = address.hostname or "localhost", address.port or 8000, address.scheme == "https"
     try:
-        return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings)
+        return cast("Client", chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings))
     except ValueError as error:
         remedy = "start it (chroma run --path DIR --port N) or unset CASECITE_CHROMA_URL"
         raise NoIndexError(f"no Chroma server answers at {url}", remedy=remedy) from error

