@@ -40,8 +40,6 @@ def main() -> None:
         app()
     except CaseciteError as error:
         _stop(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _stop("stopped; an index in use is unchanged", EXIT_INTERRUPTED)
 
 
 @app.command()
@@ -157,8 +155,11 @@ def _build(paths: list[str], index_dir: Path | None, mode: Any, *, as_json: bool
 
     if not paths:
         raise WrongUseError("no records to build from", remedy="give files or folders, - for standard input, or --demo")
-    with show_progress() as progress:
-        report = build_index(paths, index_dir, mode, progress)
+    try:
+        with show_progress() as progress:
+            report = build_index(paths, index_dir, mode, progress)
+    except KeyboardInterrupt:
+        _stop("stopped; an index in use is unchanged", EXIT_INTERRUPTED)
     typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe(report))
 
 

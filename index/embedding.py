@@ -51,7 +51,7 @@ class Embedder:
 
     def embed_query(self, query: str) -> Vectors:
         """The vector of a query: float32, shape (dimension,), unit length."""
-        return np.asarray(self._model.encode_query([_normalise(query)], **_ENCODING)[0], dtype=np.float32)
+        return _to_unit_length(self._model.encode_query([_fold(query)], **_ENCODING))[0]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts: float32, shape (len(texts), dimension), unit length.
@@ -60,20 +60,26 @@ class Embedder:
         """
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
-        vectors = self._model.encode_document([_normalise(text) for text in texts], **_ENCODING)
-        return np.asarray(vectors, dtype=np.float32)
+        return _to_unit_length(self._model.encode_document([_fold(text) for text in texts], **_ENCODING))
 
 
 _ENCODING: dict[str, Any] = {
     "batch_size": BATCH_SIZE,
     "convert_to_numpy": True,
-    "normalize_embeddings": True,
     "show_progress_bar": False,
 }
 
 
-def _normalise(text: str) -> str:
+def _fold(text: str) -> str:
+    """The text in the form that the models' vocabularies know: `m²` as `m2`, full-width letters as plain ones."""
     return unicodedata.normalize("NFKC", text)
+
+
+def _to_unit_length(vectors: Any) -> Vectors:
+    """In float32: a bfloat16 model's own normalisation is off in the third digit."""
+    exact = np.asarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    return np.divide(exact, lengths, out=np.zeros_like(exact), where=lengths > 0)
 
 
 @lru_cache(maxsize=2)

@@ -36,7 +36,7 @@ _ADDED_BOUNDARY = re.compile(
     """,
     re.VERBOSE,
 )
-# No prose goes on for so long without white space, and the library's time grows with the square of such a stretch.
+# No prose goes on for so long without white space, and on "?!?!..." the library's time grows with the square of it.
 _LONG_STRETCH = re.compile(r"\S{500,}")
 _KEPT_CHARS = 99
 

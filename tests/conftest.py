@@ -1,0 +1,77 @@
+"""What the tests share: the demo index built once by the packaged model, the shared data where it is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from assistant import Assistant
+from index import DEMO_RECORDS, BuildReport, build_index
+
+# Two processes of two spinning threads each slow one another down many times over.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+ROOT = Path(__file__).parent.parent
+CASECITE = str(Path(sys.executable).with_name("casecite"))
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+Casecite = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's own reaches a test, and no test reaches the developer's own index."""
+    for name in [name for name in os.environ if name.startswith("CASECITE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CASECITE_INDEX_DIR", str(tmp_path / "default-index"))
+
+
+@pytest.fixture(scope="session")
+def demo_report(tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
+    return build_index([DEMO_RECORDS], tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def demo_index_dir(demo_report: BuildReport) -> Path:
+    """The folder of the demo index; tests read it and never write it."""
+    return Path(demo_report.index_dir)
+
+
+@pytest.fixture(scope="session")
+def demo_assistant(demo_index_dir: Path) -> Iterator[Assistant]:
+    with Assistant.open(demo_index_dir) as assistant:
+        yield assistant
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the shared development data in {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def casecite(tmp_path: Path) -> Casecite:
+    """Run the installed command in an empty folder: `casecite("ask", "...", index=folder, stdin="...")`."""
+
+    def run(
+        *arguments: str, index: Path | None = None, stdin: str = "", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | ({"CASECITE_INDEX_DIR": str(index)} if index else {}) | dict(environment or {})
+        return subprocess.run(
+            [CASECITE, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=variables,
+            timeout=120,
+            check=False,
+        )
+
+    return run
