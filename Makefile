@@ -27,14 +27,14 @@ lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/cog -P -I docs --check README.md docs/*.md
 
 fix: $(DEVELOPMENT)  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/cog -P -I docs -r README.md docs/*.md
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -38,12 +38,12 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     """The page on an assistant, ready to launch."""
     page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True)
     with page:
-        gr.Markdown(f"# {TITLE}\n{DESCRIPTION}")
-        gr.Markdown(_describe_library(assistant), elem_id="library")
+        gr.Markdown(f"# {TITLE}\n{DESCRIPTION}\n\n{_describe_library(assistant)}")
         gr.ChatInterface(
             _make_responder(assistant),
             chatbot=gr.Chatbot(
                 label="Answers",
+                show_label=False,
                 scale=1,
                 min_height=240,
                 latex_delimiters=[],
@@ -113,7 +113,8 @@ def _describe_library(assistant: Assistant) -> str:
     writer = f"written by {escape_markdown(assistant.settings.llm)}" if assistant.settings.llm else "made of quotes"
     text = f"{manifest.record_count:,} case reports, index of {manifest.created_at:%-d %B %Y}; answers are {writer}."
     if manifest.digest_count:
-        text += f" {manifest.digest_count:,} of them are digests in our own words, in place of the published abstracts."
+        which = "All" if manifest.digest_count == manifest.record_count else f"{manifest.digest_count:,} of them"
+        text += f" {which} are digests in our own words, in place of the published abstracts."
     return text
 
 

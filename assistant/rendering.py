@@ -32,7 +32,7 @@ def render_markdown(answer: Answer) -> str:
     """The answer, its numbered references with links, and its warnings, as Markdown."""
     parts = [render_body(answer.text)]
     if answer.citations:
-        parts.append("\n".join(_markdown_reference(group) for group in _by_record(answer.citations)))
+        parts += ["**References**", *map(_markdown_reference, _by_record(answer.citations))]
     parts += [f"*{escape_markdown(warning)}*" for warning in answer.warnings]
     return "\n\n".join(parts)
 
@@ -60,7 +60,7 @@ def _markdown_reference(group: Sequence[Citation]) -> str:
     numbers = " ".join(f"\\[{citation.number}\\]" for citation in group)
     record, url = group[0].record, group[0].url
     link = f" [{escape_markdown(link_text(record))}](<{url}>)" if url else ""
-    return f"- {numbers} {escape_markdown(reference_text(record))}{link}"
+    return f"{numbers} {escape_markdown(reference_text(record))}{link}"
 
 
 def reference_text(record: Record) -> str:

@@ -40,7 +40,9 @@ def test_each_record_comes_once_unless_chunks_are_asked_for(index: Index) -> Non
     [
         pytest.param("bone density gain with romosozumab", "10.21037/acr-24-163", id="drug"),
         pytest.param("ROMOSOZUMAB", "10.21037/acr-24-163", id="case"),
-        pytest.param("brittle bones after having a baby, cured by an antibody", "10.21037/acr-24-163", id="no word shared"),
+        pytest.param(
+            "brittle bones after having a baby, cured by an antibody", "10.21037/acr-24-163", id="no word shared"
+        ),
         pytest.param("bradycardia from metoprolol and terbinafine", "metoprolol-terbinafine", id="two drugs"),
     ],
 )

@@ -1,0 +1,61 @@
+"""What the docs are made of that can be made: settings, commands, the tree. `make docs` writes it into them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from assistant.settings import AssistantSettings
+from index.settings import IndexSettings
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings_table() -> str:
+    """Every setting: its environment variable, what it is, its default."""
+    lines = ["| variable | what it sets | default |", "|---|---|---|"]
+    for settings in (IndexSettings, AssistantSettings):
+        lines += [_setting_row(settings, name) for name in settings.model_fields]
+    return "\n".join(lines)
+
+
+def _setting_row(settings: type[BaseSettings], name: str) -> str:
+    field = settings.model_fields[name]
+    default = "a folder of the user's own" if field.default_factory else field.default
+    shown = "none" if default is None else f"`{default}`" if field.default_factory is None else default
+    return f"| `CASECITE_{name.upper()}` | {field.description} | {shown} |"
+
+
+def command_help(*command: str) -> str:
+    """What a command says of itself."""
+    program = [str(Path(sys.executable).with_name("casecite")), *command, "--help"]
+    environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}
+    text = subprocess.run(program, capture_output=True, text=True, check=True, env=environment).stdout
+    return "```text\n" + "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n```"
+
+
+def module_tree() -> str:
+    """Every module with the first line of its docstring."""
+    lines = []
+    for package in ("assistant", "index", "prompts"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            lines.append(f"{name:30} {_first_line(path)}")
+    lines.append(f"{'app.py':30} {_first_line(ROOT / 'app.py')}")
+    return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text("utf-8").removeprefix('"""').splitlines()[0].removesuffix('"""')
+
+
+def result_table(name: str) -> str:
+    """A results file of `docs/results` as a table: one row a measure."""
+    data = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text("utf-8"))
+    rows = [f"| {measure} | {value} |" for measure, value in data["measures"].items()]
+    head = ["| measure | value |", "|---|---|"]
+    return "\n".join([*head, *rows, "", f"Made by `{data['command']}` on {data['date']}."])

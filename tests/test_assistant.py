@@ -1,0 +1,222 @@
+"""The answer function on the demo corpus, with the real parts and no chat model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from assistant import Answer, Assistant, Filters, Turn, answer
+from assistant.condense import condense
+from index import Section, build_index
+from index.errors import NoIndexError, WrongUseError
+from prompts import ABSTAIN_SENTENCE
+
+BMD = "what was the BMD change under romosozumab?"
+
+
+def assert_cited_to_the_letter(given: Answer) -> None:
+    assert given.citations
+    for citation in given.citations:
+        source = citation.record.abstract if citation.field == "abstract" else citation.record.title
+        assert source is not None
+        assert source[citation.start : citation.end] == citation.quote
+        assert f"[{citation.number}]" in given.text
+
+
+def test_the_figure_is_answered_with_the_sentence_it_stands_in(demo_assistant: Assistant) -> None:
+    given = demo_assistant.ask(BMD)
+    assert given.status == "answered"
+    assert given.mode == "extractive"
+    assert "22.1%" in given.text
+    assert given.citations[0].record.doi == "10.21037/acr-24-163"
+    assert given.citations[0].url == "https://doi.org/10.21037/acr-24-163"
+    assert_cited_to_the_letter(given)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what dose of methotrexate was given?",
+        "how was dupilumab conjunctivitis treated?",
+        "who won the football world cup in 1974?",
+        "did the zebrafish survive?",
+    ],
+)
+def test_what_is_not_in_the_records_is_not_answered(demo_assistant: Assistant, question: str) -> None:
+    given = demo_assistant.ask(question)
+    assert given.status == "insufficient_evidence"
+    assert given.text == ABSTAIN_SENTENCE
+    assert given.citations == ()
+    assert given.claims == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "fact"),
+    [
+        ("Which beta-blocker slowed the heart when terbinafine was added?", "metoprolol"),
+        ("How many months was romosozumab given to the woman with fragility fractures?", "12 months"),
+        ("What was the outcome of the bradycardia under amiodarone in combination?", "amiodarone"),
+    ],
+)
+def test_facts_of_the_demo_records_are_in_the_answer(demo_assistant: Assistant, question: str, fact: str) -> None:
+    given = demo_assistant.ask(question)
+    assert fact in given.text
+    assert_cited_to_the_letter(given)
+
+
+def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
+    first = demo_assistant.ask(BMD)
+    history = [Turn(role="user", content=BMD), {"role": "assistant", "content": first.text}]
+    given = demo_assistant.ask("and did she have further fractures?", history)
+    assert given.query.startswith(BMD)
+    assert {citation.record.doi for citation in given.citations} == {"10.21037/acr-24-163"}
+
+
+@pytest.mark.parametrize(
+    ("history", "question", "query"),
+    [
+        pytest.param([], "and the dose?", "and the dose?", id="nothing to refer to"),
+        pytest.param(["Kimura disease in a man?"], "and the dose?", "Kimura disease in a man? and the dose?", id="and"),
+        pytest.param(["Kimura disease in a man?"], "how long?", "Kimura disease in a man? how long?", id="few words"),
+        pytest.param(
+            ["Case of Kimura disease?", "how long?"], "and then?", "Case of Kimura disease? and then?", id="chain"
+        ),
+        pytest.param(
+            ["Kimura disease in a man?"],
+            "which antibiotic cured the Pasteurella peritonitis in a cat owner?",
+            "which antibiotic cured the Pasteurella peritonitis in a cat owner?",
+            id="another case",
+        ),
+    ],
+)
+def test_a_question_that_refers_back_is_searched_with_the_one_before(
+    history: list[str], question: str, query: str
+) -> None:
+    assert condense(question, tuple(Turn(role="user", content=text) for text in history)) == query
+
+
+def test_filters_reach_the_search(demo_assistant: Assistant) -> None:
+    given = demo_assistant.ask(BMD, filters=Filters(year_to=2020))
+    assert "10.21037/acr-24-163" not in {item.record.doi for item in given.evidence}
+
+
+def test_the_stream_ends_with_the_answer_and_shows_only_text_of_it(demo_assistant: Assistant) -> None:
+    events = list(demo_assistant.stream(BMD))
+    assert [event.answer for event in events[:-1]] == [None] * (len(events) - 1)
+    last = events[-1].answer
+    assert last is not None
+    assert len(events) >= 3
+    for event in events:
+        assert last.text.startswith(event.text)
+
+
+def test_async_gives_the_same_answer(demo_assistant: Assistant) -> None:
+    async def ask() -> tuple[Answer, Answer | None]:
+        final = None
+        async for event in demo_assistant.astream(BMD):
+            final = event.answer
+        return await demo_assistant.aask(BMD), final
+
+    one, two = asyncio.run(ask())
+    assert two is not None
+    assert one.text == two.text == demo_assistant.ask(BMD).text
+
+
+def test_questions_in_parallel_do_not_mix(demo_assistant: Assistant) -> None:
+    questions = [BMD, "what dose of methotrexate was given?"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(demo_assistant.ask, questions))
+    assert [given.question for given in answers] == questions
+    assert len({given.text for given in answers}) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        pytest.param("", "the question is empty", id="empty"),
+        pytest.param(" ?!\n", "the question is empty", id="no letter"),
+        pytest.param("x" * 2_001, "2,001 characters, at most 2,000", id="too long"),
+        pytest.param(None, "must be text, is NoneType", id="no text"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_says_why(demo_assistant: Assistant, question: str, message: str) -> None:
+    with pytest.raises(WrongUseError, match=message):
+        demo_assistant.ask(question)
+
+
+def test_a_wrong_history_says_what_to_pass(demo_assistant: Assistant) -> None:
+    with pytest.raises(WrongUseError, match="pass .*role"):
+        demo_assistant.ask("and then?", history=["hello"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("setting", [{"top_k": 0}, {"temperature": 1}], ids=["out of range", "unknown"])
+def test_a_wrong_setting_is_named(demo_index_dir: Path, setting: dict[str, int]) -> None:
+    with pytest.raises(WrongUseError, match=f"setting {next(iter(setting))}"):
+        Assistant.open(demo_index_dir, **setting)
+
+
+def test_answer_opens_the_default_index_once(demo_index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assistant.assistant import _default_assistant
+
+    _default_assistant.cache_clear()
+    with pytest.raises(NoIndexError, match="no index in"):
+        answer(BMD)
+    monkeypatch.setenv("CASECITE_INDEX_DIR", str(demo_index_dir))
+    assert "22.1%" in answer(BMD).text
+    assert _default_assistant.cache_info().currsize == 1
+    _default_assistant.cache_clear()
+
+
+def test_json_holds_every_field_and_whole_records(demo_assistant: Assistant) -> None:
+    data = json.loads(demo_assistant.ask(BMD).to_json())
+    assert data["status"] == "answered"
+    assert data["timings_ms"].keys() == {"search", "evidence", "answer", "total"}
+    for citation in data["citations"]:
+        record = citation["record"]
+        assert record["abstract"][citation["start"] : citation["end"]] == citation["quote"]
+        assert record.keys() >= {"record_id", "source_id", "title", "authors", "journal", "year", "doi", "pmid"}
+
+
+def test_markdown_shows_each_record_once_with_its_link_and_marks_digests(demo_assistant: Assistant) -> None:
+    shown = demo_assistant.ask(BMD).to_markdown()
+    assert shown.count("(<https://doi.org/10.21037/acr-24-163>)") == 1
+    assert "digest, not the published abstract" in shown.replace("\\", "")
+
+
+HOSTILE = (
+    "<script>alert(1)</script> ![x](http://evil.example/a.png) [b](javascript:alert(1)) **bold** http://evil.example"
+)
+
+
+def test_markup_in_records_is_shown_as_text(tmp_path: Path) -> None:
+    record = {
+        "pmid": "1",
+        "title": f"Zirconium fever {HOSTILE}",
+        "abstract": f"Zirconium fever rose to 40 °C {HOSTILE}.",
+    }
+    (tmp_path / "in.json").write_text(json.dumps(record), "utf-8")
+    build_index([tmp_path / "in.json"], tmp_path / "index")
+    with Assistant.open(tmp_path / "index") as assistant:
+        shown = assistant.ask("how high did zirconium fever rise?").to_markdown()
+    assert "40 °C" in shown
+    for markup in ("<script", "![x]", "[b](", "**bold**", "http://evil"):
+        assert markup not in shown
+
+
+def test_the_seed_file_is_one_record_and_answers(shared_data: Path, tmp_path: Path) -> None:
+    report = build_index([shared_data / "seed" / "romosozumab_plo.txt"], tmp_path / "index")
+    assert (report.record_count, report.rejected) == (1, ())
+    with Assistant.open(tmp_path / "index") as assistant:
+        given = assistant.ask(BMD)
+        assert "22.1%" in given.text
+        assert_cited_to_the_letter(given)
+        assert [section.label for section in map(Section._make, given.citations[0].record.sections)] == [
+            "Background",
+            "Case description",
+            "Conclusions",
+        ]
+        assert assistant.ask("what dose of methotrexate was given?").status == "insufficient_evidence"
