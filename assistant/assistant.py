@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from assistant.condense import check_question, condense, read_history
 from assistant.evidence import gather_evidence
 from assistant.extractive import draft_quotes
-from assistant.gate import ANSWER_THRESHOLD, estimate_answerable
+from assistant.gate import estimate_answerable, read_calibration
 from assistant.generative import ChatModelError, open_chat_model, write_draft
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
@@ -88,7 +88,7 @@ class Assistant:
             evidence = gather_evidence(query, passages[:EVIDENCE_RECORDS], build)
             confidence = estimate_answerable(query, passages, build)
         with _timed(timings, "answer"):
-            if confidence >= ANSWER_THRESHOLD and evidence:
+            if evidence and confidence >= read_calibration().threshold:
                 checked, mode, warnings = self._write(query, evidence)
             else:
                 checked, mode, warnings = _NOTHING, self._mode, ()

@@ -23,7 +23,7 @@ DEMO_QUESTIONS = (
     "What was the BMD change under romosozumab?",
     "How was lithium toxicity treated?",
     "Which drug slowed the heart together with metoprolol?",
-    "What dose of methotrexate was given?",
+    "How was dupilumab conjunctivitis treated?",
 )
 TITLE = "casecite"
 DESCRIPTION = (

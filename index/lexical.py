@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import tantivy
@@ -14,6 +15,7 @@ from index.types import Filters, Record
 
 _ANALYZER = "english"
 _HEAP_BYTES = 64_000_000
+BACKGROUND_RECORDS = 1_000
 
 
 class LexicalIndex:
@@ -87,8 +89,29 @@ class LexicalIndex:
 
 
 def analyse(text: str) -> list[str]:
-    """The terms of a text as the index holds them: lower case, without accents, stemmed; stop words left out."""
+    """The terms of a text as the index holds them: lower case, without accents, stemmed; stop words
+    and question words left out."""
     return list(_query_analyzer().analyze(unicodedata.normalize("NFKC", text)))
+
+
+def background_frequency(term: str) -> int:
+    """In how many of a thousand biomedical abstracts an analysed term stands (`benchmarks/count_terms.py`)."""
+    return _background().get(term, 0)
+
+
+@cache
+def _background() -> dict[str, int]:
+    rows = (line.split("\t") for line in _data("term_frequencies.tsv"))
+    return {term: int(count) for term, count in rows}
+
+
+@cache
+def _stop_words() -> list[str]:
+    return _data("stop_words.txt")
+
+
+def _data(name: str) -> list[str]:
+    return files("index").joinpath(name).read_text("utf-8").split("\n")[:-1]
 
 
 @cache
@@ -102,7 +125,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
         tantivy.Filter.remove_long(80),
         tantivy.Filter.lowercase(),
         tantivy.Filter.ascii_fold(),
-        tantivy.Filter.stopword("english"),
+        tantivy.Filter.custom_stopword(_stop_words()),
         tantivy.Filter.stemmer("english"),
     )
     for step in filters:

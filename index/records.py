@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from math import isnan
+from operator import lt
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -13,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from index.folding import fold_text
-from index.markup import PlainAbstract, read_abstract, read_inline
+from index.markup import PlainAbstract, clean_text, read_abstract, read_inline
 from index.sources import RawRecord, read_sources
 from index.types import Record, Rejection, Section
 
@@ -22,10 +24,11 @@ MAX_VALUE_CHARS = 4_000
 MAX_VALUES = 3_000  # authors of the largest collaborations
 
 _NOTHING = {"", "-", "n/a", "na", "nan", "none", "null"}
-_YEAR = re.compile(r"\s*(1[5-9]\d\d|20\d\d)(?!\d)")
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
-_PMID = re.compile(r"\d{1,9}")
-_PMCID = re.compile(r"PMC\d{1,9}")
+_YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
+_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
+_PMID = re.compile(r"(?:pmid\W*|https?://\S*pubmed\S*/)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
+_PMCID = re.compile(r"(?<![^\W\d])(?:PMC)?([1-9]\d{0,8})(?!\d)")
+_BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 def read_records(paths: Sequence[str | Path]) -> Iterator[Record | Rejection]:
@@ -47,22 +50,28 @@ def parse_record(raw: RawRecord) -> Record | Rejection:
         field = str(first["loc"][0]) if first["loc"] else None
         return raw.reject(field, first["msg"].removeprefix("Value error, "))
     abstract = source.plain_abstract()
-    if not abstract.text:
+    if not abstract.text.strip():
         return raw.reject("abstract", "no text")
     return _as_record(source, abstract)
 
 
+def _is_missing(value: Any) -> bool:
+    """None, or the NaN that tables write where there is nothing."""
+    return value is None or (isinstance(value, float) and isnan(value))
+
+
 def _check_text(value: Any, max_chars: int = MAX_VALUE_CHARS) -> str | None:
     """A string (or a whole number, as identifiers and volumes come) without surrounding white space, or None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if value is None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        value = str(int(value))
+    if _is_missing(value):
         return None
     if not isinstance(value, str):
         raise ValueError(f"must be text, is {type(value).__name__}")
     if len(value) > max_chars:
         raise ValueError(f"{len(value):,} characters, at most {max_chars:,} are read")
-    return None if fold_text(value) in _NOTHING else value.strip()
+    text = clean_text(value).strip()
+    return None if fold_text(text) in _NOTHING else text
 
 
 def _check_inline(value: Any) -> str | None:
@@ -71,31 +80,58 @@ def _check_inline(value: Any) -> str | None:
 
 
 def _check_abstract(value: Any) -> str:
-    return _check_text(value, MAX_ABSTRACT_CHARS) or ""
+    """An abstract as it came: offsets into it may come with it."""
+    if isinstance(value, int | float) and not _is_missing(value):
+        raise ValueError(f"must be text, is {type(value).__name__}")
+    return value if _check_text(value, MAX_ABSTRACT_CHARS) else ""
+
+
+def _check_sections(value: Any) -> tuple[Section, ...]:
+    """Sections as `Record.to_dict` writes them; what another source calls "sections" is left alone."""
+    try:
+        sections = tuple(Section(*section) for section in value)
+    except TypeError:
+        return ()
+    types = {tuple(map(type, section)) for section in sections}
+    edges = [edge for _, *span in sections for edge in span] if types == {(str, int, int)} else []
+    is_ordered = bool(edges) and edges[0] >= 0 and all(map(lt, edges, edges[1:]))
+    is_labelled = all(section.label and section.label == read_inline(section.label) for section in sections)
+    return sections if is_ordered and is_labelled else ()
 
 
 def _check_names(value: Any) -> tuple[str, ...]:
     """Names as a tuple from a list of strings or of {"name": ...}, or from "A, B" or "Last, First; Last, First"."""
     if isinstance(value, str):
-        text = _check_text(value, MAX_ABSTRACT_CHARS) or ""
+        text = read_inline(_check_text(value, MAX_ABSTRACT_CHARS) or "")
         value = text.split(";" if ";" in text else ",")
-    if value is None:
+    if _is_missing(value):
         return ()
     if not isinstance(value, list | tuple):
         raise ValueError(f"must be a list of text, is {type(value).__name__}")
     if len(value) > MAX_VALUES:
         raise ValueError(f"{len(value):,} entries, at most {MAX_VALUES:,} are read")
-    names = (_check_inline(item.get("name") if isinstance(item, dict) else item) for item in value)
+    names = (_check_inline(_full_name(item) if isinstance(item, dict) else item) for item in value)
     return tuple(name for name in names if name)
 
 
+def _full_name(person: dict[str, Any]) -> Any:
+    """The name of an author who comes as an object, whole or as given and family name."""
+    if person.get("name"):
+        return person["name"]
+    keys = (("given", "firstName", "first"), ("family", "lastName", "last"))
+    parts = [next((person[key] for key in names if person.get(key)), None) for names in keys]
+    if not any(parts):
+        raise ValueError(f"an entry without a name, with {', '.join(person)[:80] or 'nothing'}")
+    return " ".join(str(part) for part in parts if part)
+
+
 def _check_year(value: Any) -> int | None:
-    """The year of 2025, "2025-04-10", "2025/1/1 0:00:00" or "2025 Mar-Apr"."""
+    """The year of 2025, "2025-04-10", "2025/1/1 0:00:00", "2025 Mar-Apr" or "10 April 2025"."""
     text = _check_text(value)
     if text is None:
         return None
-    if not (found := _YEAR.match(text)):
-        raise ValueError(f"no year at the beginning of {text[:40]!r}")
+    if not (found := _YEAR.search(text)):
+        raise ValueError(f"no year in {text[:40]!r}")
     return int(found[1])
 
 
@@ -104,10 +140,23 @@ def _check_doi(value: Any) -> str | None:
     text = _check_text(value)
     if text is None:
         return None
-    found = _DOI.search(unquote(text))
-    if not found:
+    if "://" in text:  # "?" and "#" end an address, but may stand in a DOI
+        text = text.partition("?")[0].partition("#")[0]
+    found = _DOI.search(clean_text(unquote(text)))
+    doi = _without_punctuation(found[0].lower()) if found else ""
+    if doi.endswith("/") or not doi:
         raise ValueError(f"no DOI: {text[:80]!r}")
-    return found[0].lower().rstrip(".,;")
+    return doi
+
+
+def _without_punctuation(text: str) -> str:
+    """The text without what a sentence put after it: stops, quotes, and brackets that the text does not open."""
+    while text:
+        last = text[-1]
+        if last not in ".,;:'\"”’" and (last not in _BRACKETS or text.count(_BRACKETS[last]) >= text.count(last)):
+            break
+        text = text[:-1]
+    return text
 
 
 def _check_pmid(value: Any) -> str | None:
@@ -115,9 +164,9 @@ def _check_pmid(value: Any) -> str | None:
     text = _check_text(value)
     if text is None:
         return None
-    if not (found := _PMID.search(text)):
+    if not (found := _PMID.fullmatch(text)):
         raise ValueError(f"no PubMed number: {text[:80]!r}")
-    return found[0]
+    return found[1]
 
 
 def _check_pmcid(value: Any) -> str | None:
@@ -126,14 +175,15 @@ def _check_pmcid(value: Any) -> str | None:
         return None
     if not (found := _PMCID.search(text.upper())):
         raise ValueError(f"no PubMed Central number: {text[:80]!r}")
-    return found[0]
+    return f"PMC{found[1]}"
 
 
 def _check_url(value: Any) -> str | None:
     text = _check_text(value)
     if text is None:
         return None
-    if urlsplit(text).scheme not in {"http", "https"}:
+    address = urlsplit(text)
+    if address.scheme not in {"http", "https"} or not address.netloc or len(text.split()) > 1:
         raise ValueError(f"must be an http or https address: {text[:80]!r}")
     return text
 
@@ -166,7 +216,8 @@ class _SourceRecord(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, validate_default=False)
 
     abstract: Annotated[str, BeforeValidator(_check_abstract)] = ""
-    sections: tuple[Section, ...] = ()
+    sections: Annotated[tuple[Section, ...], BeforeValidator(_check_sections)] = ()
+    content_hash: Any = None
     source_id: _Text = _named("source_id", "id", "paperId", "paperid")
     title: _Inline = None
     authors: _Names = ()
@@ -189,35 +240,36 @@ class _SourceRecord(BaseModel):
     @classmethod
     def _flatten(cls, data: dict[str, Any]) -> dict[str, Any]:
         """A journal that is an object, and a year that stands in a date, to the fields' own names."""
-        flat = {name: value for name, value in data.items() if value not in (None, "", [])}
-        if isinstance(journal := flat.get("journal"), dict):
-            del flat["journal"]
-            for name, key in (("journal", "name"), ("volume", "volume"), ("pages", "pages")):
-                flat.setdefault(name, journal.get(key))
+        journal = data.get("journal")
+        values = {**data, "journal": None} if isinstance(journal, dict) else data
+        flat = {name: value for name, value in values.items() if value not in (None, "", [])}
+        for name, key in (("journal", "name"), ("journal", "title"), ("volume", "volume"), ("pages", "pages")):
+            if isinstance(journal, dict) and journal.get(key):
+                flat.setdefault(name, journal[key])
         for name in ("publicationDate", "EPubDate"):
             if name in flat:
                 flat.setdefault("year", flat[name])
         return flat
 
     def plain_abstract(self) -> PlainAbstract:
-        """The abstract as plain text; sections that come as spans over a plain abstract are kept as they are."""
-        edges = [edge for _, start, end in self.sections for edge in (start, end)]
-        if edges and edges == sorted(set(edges)) and edges[0] >= 0 and edges[-1] <= len(self.abstract):
+        """The abstract as plain text; what `Record.to_dict` wrote is plain, and stays as it is with its sections."""
+        is_record = self.content_hash == _content_hash(self.title, self.abstract, self.sections)
+        has_spans = bool(self.sections) and self.sections[-1].end <= len(self.abstract)
+        if (is_record or has_spans) and read_inline(self.abstract) == " ".join(self.abstract.split()):
             return PlainAbstract(self.abstract, self.sections)
         return read_abstract(self.abstract)
 
 
 def _as_record(source: _SourceRecord, abstract: PlainAbstract) -> Record:
-    text_hash = _hash([source.title, abstract.text, abstract.sections])
     folded = hashlib.sha256(fold_text(f"{source.title or ''} {abstract.text}").encode()).hexdigest()
-    fields = source.model_dump(exclude={"abstract", "sections", "retracted", "is_digest", "url"})
+    fields = source.model_dump(exclude={"abstract", "sections", "content_hash", "retracted", "is_digest", "url"})
     types = {fold_text(name) for name in source.publication_types}
     return Record(
         **fields,
         record_id=_record_id(source, folded),
         abstract=abstract.text,
         sections=abstract.sections,
-        content_hash=text_hash,
+        content_hash=_content_hash(source.title, abstract.text, abstract.sections),
         url=source.url or _landing_page(source),
         retracted=bool(source.retracted) or bool(types & {"retracted publication", "retracted"}),
         is_digest=bool(source.is_digest),
@@ -236,5 +288,6 @@ def _landing_page(source: _SourceRecord) -> str | None:
     return f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/" if source.pmid else None
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
+def _content_hash(title: str | None, abstract: str, sections: tuple[Section, ...]) -> str:
+    content = json.dumps([title, abstract, sections], ensure_ascii=False)
+    return hashlib.sha256(content.encode(errors="replace")).hexdigest()

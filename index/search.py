@@ -16,7 +16,7 @@ from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError
 from index.fusion import fuse_scores
 from index.layout import IndexLayout
-from index.lexical import LexicalIndex
+from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
 from index.manifest import Manifest, read_manifest
 from index.record_store import RecordStore
 from index.settings import IndexSettings, index_settings
@@ -26,7 +26,6 @@ from index.types import Chunk, Filters, Passage, Record
 # How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
 RECORD_DEPTH = 100
 CHUNK_DEPTH = 150
-PRIOR_RECORDS = 1_000
 
 
 class _Scored(NamedTuple):
@@ -95,12 +94,21 @@ class OpenBuild:
         return self._vectors.vectors(chunk_ids)
 
     def term_weight(self, term: str) -> float:
-        """How telling an analysed term is: the logarithm of how rare it is among the records, always above 0.
+        """How telling an analysed term is: the logarithm of how rare it is among the records, never below 0.
 
-        A small index says little about how rare a word is, so every index is counted as PRIOR_RECORDS larger.
+        A small index says little about how rare a word is, so a thousand biomedical abstracts are counted in.
         """
-        total = self.manifest.record_count + PRIOR_RECORDS
-        return math.log(total / (self._lexical.document_frequency(term) + 1))
+        total = self.manifest.record_count + BACKGROUND_RECORDS
+        return math.log(total / (self._lexical.document_frequency(term) + background_frequency(term) + 1))
+
+    def similarity(self, query: str, passage: Passage) -> float:
+        """The cosine of the angle between a query and a passage, -1 to 1."""
+        vector = self._vectors.vectors([passage.chunk.chunk_id])[passage.chunk.chunk_id]
+        return float(vector @ self.embedder.embed_query(query))
+
+    def document_frequency(self, term: str) -> int:
+        """In how many records an analysed term stands."""
+        return self._lexical.document_frequency(term)
 
     def _score_chunks(
         self, query_vector: Vectors, lexical: dict[str, float], filters: Filters | None

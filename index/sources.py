@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -23,20 +24,25 @@ STDIN = "-"
 MAX_RAW_CHARS = 2_000
 # Around an abstract that an aggregator repeats as text stand its headings and lines such as a citation count.
 MAX_ECHO_EXTRA_CHARS = 400
+MAX_STRAY_LINES = 100
+MAX_STRAY_CHARS = 200_000
+
+_BLANK = b" \t\r\n\v\f\xef\xbb\xbf"  # white space and the byte order mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRecord:
-    """What a source says of one record, before it is checked."""
+    """What a source says of one record, before it is checked. `entry` counts from 1 in a file that holds a list."""
 
     file: str
     line: int | None
     data: dict[str, Any]
+    entry: int | None = None
 
     def reject(self, field: str | None, reason: str) -> Rejection:
         """The rejection of this record, with the beginning of what it holds."""
-        raw = json.dumps(self.data, ensure_ascii=False)[:MAX_RAW_CHARS]
-        return Rejection(file=self.file, line=self.line, field=field, reason=reason, raw=raw)
+        place = f"entry {self.entry}: " if self.entry else ""
+        return Rejection(file=self.file, line=self.line, field=field, reason=place + reason, raw=_excerpt(self.data))
 
 
 def read_sources(paths: Sequence[str | Path]) -> Iterator[RawRecord | Rejection]:
@@ -58,23 +64,35 @@ def _read_path(path: str | Path) -> Iterator[RawRecord | Rejection]:
     if str(path) == STDIN:
         yield from _read_stream("<stdin>", sys.stdin.buffer)
     elif Path(path).is_dir():
-        for file in sorted(file for file in Path(path).rglob("*") if file.is_file() and not file.name.startswith(".")):
+        files = sorted(file for file in Path(path).rglob("*") if file.is_file() and not _is_hidden(file, Path(path)))
+        if not files:
+            yield Rejection(file=_name(Path(path)), line=None, field=None, reason="the folder holds no file")
+        for file in files:
             yield from _read_file(file)
     else:
         yield from _read_file(Path(path))
 
 
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _name(path: Path) -> str:
+    """The path as text that can be stored: a file name may hold bytes that are no UTF-8."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
+
+
 def _read_file(path: Path) -> Iterator[RawRecord | Rejection]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if not suffixes or suffixes[-1].lower() not in RECORD_SUFFIXES:
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    if not suffixes or suffixes[-1] not in RECORD_SUFFIXES:
         reason = f"not read: the name ends in none of {', '.join(RECORD_SUFFIXES)} (or these with .gz)"
-        yield Rejection(file=str(path), line=None, field=None, reason=reason)
+        yield Rejection(file=_name(path), line=None, field=None, reason=reason)
         return
     try:
         with _open_bytes(path) as stream:
-            yield from _read_stream(str(path), stream)
+            yield from _read_stream(_name(path), stream)
     except (OSError, EOFError, zlib.error) as error:
-        yield Rejection(file=str(path), line=None, field=None, reason=f"cannot be read: {error}")
+        yield Rejection(file=_name(path), line=None, field=None, reason=f"cannot be read: {error}")
 
 
 @contextmanager
@@ -86,85 +104,185 @@ def _open_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _read_stream(name: str, stream: Iterable[bytes]) -> Iterator[RawRecord | Rejection]:
-    """Lines of JSON, or one JSON value over several lines, whichever the first line with text turns out to be."""
-    lines = ((number, line) for number, line in enumerate(map(_decode, stream), start=1) if line.strip())
-    first = next(lines, None)
-    if first is None:
+    """Lines of JSON, or one JSON value over several lines, whichever the first lines with text turn out to be."""
+    lines = enumerate(stream, start=1)
+    head = list(islice((line for line in lines if line[1].strip(_BLANK)), 2))
+    if not head:
         yield Rejection(file=name, line=None, field=None, reason="the file is empty")
-    elif isinstance(value := _parse_object(first[1]), dict) and "records" not in value:
-        yield from _read_lines(name, first, lines)
-    elif first[1].lstrip()[0] in "{[":
-        yield from _read_value(name, first[0], first[1] + "".join(line for _, line in lines))
+    elif _is_record_a_line(*(line for _, line in head)):
+        yield from _read_lines(name, chain(head, lines))
     else:
-        yield from _read_lines(name, first, lines)
+        yield from _read_value(name, [*head, *lines])
 
 
-def _decode(line: bytes) -> str:
-    return line.decode("utf-8-sig", errors="replace")
+def _is_record_a_line(first: bytes, second: bytes = b"") -> bool:
+    """Whether the file goes on line by line, even where its first line is broken."""
+    value = _load(first)
+    if not isinstance(value, _NotJson):
+        return isinstance(value, dict) and "records" not in value
+    first = first.strip(_BLANK)
+    opens_value = first[:1] in (b"{", b"[")
+    # In one value over several lines the second cannot be an object by itself, unless the first asks for a value.
+    return not opens_value or (not first.endswith((b"[", b"{", b":", b",")) and isinstance(_load(second), dict))
 
 
-def _parse_object(line: str) -> Any:
-    """The JSON value of a line, or None where it holds none (which no record is)."""
+@dataclass(frozen=True, slots=True)
+class _NotJson:
+    """Why text is no JSON, and where in the text."""
+
+    reason: str
+    position: int = 0
+
+
+def _load(line: bytes) -> Any:
+    """The JSON value of a line, or a `_NotJson`."""
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read_value(name: str, line: int, text: str) -> Iterator[RawRecord | Rejection]:
-    try:
-        value = json.loads(text)
+        return json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        if "\n{" in text:  # a record a line, of which the first is broken
-            numbered = list(enumerate(text.splitlines(keepends=True), start=line))
-            yield from _read_lines(name, numbered[0], iter(numbered[1:]))
-            return
-        at = line + error.lineno - 1 if isinstance(error, json.JSONDecodeError) else line
-        yield Rejection(file=name, line=at, field=None, reason=f"not JSON: {error}", raw=text[:MAX_RAW_CHARS])
-        return
-    if isinstance(value, dict) and isinstance(value.get("records"), list):
-        value = value["records"]
-    for item in value if isinstance(value, list) else [value]:
-        yield _as_raw_record(name, None if isinstance(value, list) else line, item)
+        return _explain(error)
 
 
-def _as_raw_record(name: str, line: int | None, value: Any) -> RawRecord | Rejection:
+def _explain(error: ValueError | RecursionError) -> _NotJson:
+    if isinstance(error, UnicodeDecodeError):
+        return _NotJson(f"not UTF-8: {error.reason} at byte {error.start}")
+    if isinstance(error, RecursionError):
+        return _NotJson("not read: nested too deeply")
+    return _NotJson(f"not JSON: {error}", error.pos if isinstance(error, json.JSONDecodeError) else 0)
+
+
+def _excerpt(value: Any) -> str:
+    """The beginning of a value, as JSON where it is no text, without characters that cannot be stored."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        text = f"an object of {', '.join(value)}"
+    return text[:MAX_RAW_CHARS].encode("utf-8", errors="backslashreplace").decode()[:MAX_RAW_CHARS]
+
+
+def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
+    """One record, a list of them, or `{"records": [...]}`, over all the lines of a file."""
+    whole = b"".join(line for _, line in lines)
+    value = _load(whole)
+    if not isinstance(value, _NotJson):
+        wrapped = isinstance(value, dict) and isinstance(value.get("records"), list)
+        value = value["records"] if wrapped else value
+        line = lines[0][0]
+        if isinstance(value, list):
+            if not value:
+                yield Rejection(file=name, line=line, field=None, reason="the list is empty")
+            yield from (_as_raw_record(name, None, item, entry) for entry, item in enumerate(value, start=1))
+        else:
+            yield _as_raw_record(name, line, value)
+    elif whole.lstrip(_BLANK).startswith(b"["):
+        yield from _read_broken_list(name, whole.decode("utf-8-sig", errors="replace"))
+    elif b"\n{" in whole:  # a record a line, of which the first ones are broken
+        yield from _read_lines(name, lines)
+    else:
+        text = whole.decode("utf-8-sig", errors="replace")
+        line = lines[0][0] + text.count("\n", 0, value.position)
+        yield Rejection(file=name, line=line, field=None, reason=value.reason, raw=_excerpt(text))
+
+
+def _read_broken_list(name: str, text: str) -> Iterator[RawRecord | Rejection]:
+    """The entries of a JSON list that is broken somewhere; after a bad one it goes on where the next may start.
+
+    Entries on lines of their own start in the same column, whether by pretty printing or by hand.
+    """
+    position = _skip(text, text.index("[") + 1)
+    indent = text[text.rfind("\n", 0, position) + 1 : position]
+    next_entry = None if indent.strip() else f"\n{indent}{{"
+    for entry in count(1):
+        if text[position : position + 1] in ("", "]"):
+            break
+        item, position = _read_entry(name, text, position, entry, next_entry)
+        yield item
+        position = _skip(text, position)
+    if rest := text[position + 1 :].strip():
+        line = text.count("\n", 0, position) + 1
+        yield Rejection(file=name, line=line, field=None, reason="not JSON: text after a list", raw=_excerpt(rest))
+
+
+def _read_entry(
+    name: str, text: str, position: int, entry: int, next_entry: str | None
+) -> tuple[RawRecord | Rejection, int]:
+    """The entry of a list at a position, and where to go on after it."""
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, position)
+        return _as_raw_record(name, None, value, entry), end
+    except (ValueError, RecursionError) as error:
+        line = text.count("\n", 0, position) + 1
+        found = text.find(next_entry, position + 1) if next_entry else -1
+        end = found if found >= 0 else len(text)
+        reason = f"entry {entry}: {_explain(error).reason}"
+        return Rejection(file=name, line=line, field=None, reason=reason, raw=_excerpt(text[position:end])), end
+
+
+def _skip(text: str, position: int) -> int:
+    """The next position that holds neither white space nor a comma."""
+    while position < len(text) and text[position] in " \t\r\n,":
+        position += 1
+    return position
+
+
+def _as_raw_record(name: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
     if isinstance(value, dict):
-        return RawRecord(file=name, line=line, data=value)
-    raw = json.dumps(value, ensure_ascii=False)[:MAX_RAW_CHARS]
-    return Rejection(file=name, line=line, field=None, reason=f"not a JSON object: {type(value).__name__}", raw=raw)
+        return RawRecord(file=name, line=line, data=value, entry=entry)
+    reason = f"{f'entry {entry}: ' if entry else ''}not a JSON object: {type(value).__name__}"
+    return Rejection(file=name, line=line, field=None, reason=reason, raw=_excerpt(value))
 
 
-def _read_lines(name: str, first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[RawRecord | Rejection]:
+@dataclass(slots=True)
+class _Stray:
+    """Lines that are no JSON, since the last record: as many of them as are reported one by one, and how many more."""
+
+    lines: list[tuple[int, str, str]] = field(default_factory=list)
+    chars: int = 0
+    more: int = 0
+
+    def add(self, number: int, line: bytes, reason: str) -> None:
+        """Keep a line, or count it where there are too many (of a binary file, say)."""
+        if len(self.lines) >= MAX_STRAY_LINES or self.chars > MAX_STRAY_CHARS:
+            self.more += 1
+            return
+        text = line.decode("utf-8-sig", errors="replace")
+        self.chars += len(text)
+        self.lines.append((number, text, reason))
+
+    def reject(self, name: str, record: dict[str, Any] | None) -> Iterator[Rejection]:
+        """A rejection for each line, unless together they only repeat the record before them."""
+        if record is not None and not self.more and _is_echo("".join(text for _, text, _ in self.lines), record):
+            return
+        for number, text, reason in self.lines:
+            yield Rejection(file=name, line=number, field=None, reason=reason, raw=_excerpt(text.strip()))
+        if self.more:
+            reason = f"not JSON, and neither are {self.more:,} of the lines after it"
+            yield Rejection(file=name, line=self.lines[-1][0], field=None, reason=reason)
+
+
+def _read_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
     """A record a line. Text after a record that only repeats its abstract is left out; other text is rejected."""
     record: dict[str, Any] | None = None
-    stray: list[tuple[int, str]] = []
-    for number, line in chain([first], rest):
-        value = _parse_object(line)
-        if value is None:
-            stray.append((number, line))
+    stray = _Stray()
+    for number, line in lines:
+        if not line.strip(_BLANK):
             continue
-        yield from _reject_stray(name, stray, record)
+        value = _load(line)
+        if isinstance(value, _NotJson):
+            stray.add(number, line, value.reason)
+            continue
+        yield from stray.reject(name, record)
         item = _as_raw_record(name, number, value)
-        record, stray = (item.data if isinstance(item, RawRecord) else None), []
+        record, stray = (item.data if isinstance(item, RawRecord) else None), _Stray()
         yield item
-    yield from _reject_stray(name, stray, record)
-
-
-def _reject_stray(name: str, stray: list[tuple[int, str]], record: dict[str, Any] | None) -> Iterator[Rejection]:
-    if record is not None and _is_echo("".join(line for _, line in stray), record):
-        return
-    for number, line in stray:
-        yield Rejection(file=name, line=number, field=None, reason="not JSON", raw=line.strip()[:MAX_RAW_CHARS])
+    yield from stray.reject(name, record)
 
 
 def _is_echo(text: str, record: dict[str, Any]) -> bool:
     """Whether the text is the record's abstract once more, with little around it."""
     abstract = record.get("abstract")
-    if not isinstance(abstract, str) or not text:
+    if not isinstance(abstract, str) or not text or len(abstract) > MAX_STRAY_CHARS:
         return False
-    plain = read_abstract(abstract)
     folded = fold_text(text)
-    paragraphs = [fold_text(paragraph) for paragraph in plain.text.split("\n") if paragraph.strip()]
+    paragraphs = [fold_text(paragraph) for paragraph in read_abstract(abstract).text.split("\n") if paragraph.strip()]
     extra = len(folded) - sum(map(len, paragraphs))
     return bool(paragraphs) and all(part in folded for part in paragraphs) and extra <= MAX_ECHO_EXTRA_CHARS

@@ -40,10 +40,10 @@ def test_the_figure_is_answered_with_the_sentence_it_stands_in(demo_assistant: A
 @pytest.mark.parametrize(
     "question",
     [
-        "what dose of methotrexate was given?",
         "how was dupilumab conjunctivitis treated?",
         "who won the football world cup in 1974?",
         "did the zebrafish survive?",
+        "what was the capital of France?",
     ],
 )
 def test_what_is_not_in_the_records_is_not_answered(demo_assistant: Assistant, question: str) -> None:
@@ -59,7 +59,7 @@ def test_what_is_not_in_the_records_is_not_answered(demo_assistant: Assistant, q
     [
         ("Which beta-blocker slowed the heart when terbinafine was added?", "metoprolol"),
         ("How many months was romosozumab given to the woman with fragility fractures?", "12 months"),
-        ("What was the outcome of the bradycardia under amiodarone in combination?", "amiodarone"),
+        ("plasma lithium level on admission to intensive care?", "8.21 mmol/l"),
     ],
 )
 def test_facts_of_the_demo_records_are_in_the_answer(demo_assistant: Assistant, question: str, fact: str) -> None:
@@ -127,7 +127,7 @@ def test_async_gives_the_same_answer(demo_assistant: Assistant) -> None:
 
 
 def test_questions_in_parallel_do_not_mix(demo_assistant: Assistant) -> None:
-    questions = [BMD, "what dose of methotrexate was given?"] * 8
+    questions = [BMD, "how was dupilumab conjunctivitis treated?"] * 8
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(demo_assistant.ask, questions))
     assert [given.question for given in answers] == questions
@@ -201,7 +201,7 @@ def test_markup_in_records_is_shown_as_text(tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text(json.dumps(record), "utf-8")
     build_index([tmp_path / "in.json"], tmp_path / "index")
     with Assistant.open(tmp_path / "index") as assistant:
-        shown = assistant.ask("how high did zirconium fever rise?").to_markdown()
+        shown = assistant.ask("zirconium fever in °C?").to_markdown()
     assert "40 °C" in shown
     for markup in ("<script", "![x]", "[b](", "**bold**", "http://evil"):
         assert markup not in shown
