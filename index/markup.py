@@ -332,7 +332,7 @@ _LABELS = frozenset(files("index").joinpath("section_labels.txt").read_text("utf
 _ALTERNATIVES = "|".join(re.escape(label) for label in sorted(_LABELS, key=len, reverse=True))
 _FIRST_LABEL = re.compile(rf"(?=[A-Z])((?i:{_ALTERNATIVES}))\s*:(?:\s+|(?=[A-Z]))")
 _INNER_LABEL = re.compile(
-    r"(?<=[.!?)\u2019\u201d])\s*(?=[A-Z][^a-z:]{1,60}:|[A-Z][^:]{1,60}:\s*[^\sa-z])"  # capitals, or a new sentence after
+    r"(?<=[.!?)\u2019\u201d])\s*(?=[A-Z][^a-z:]{1,60}:|[A-Z][^:]{1,60}:\s*[^\sa-z])"  # capitals, or before a sentence
     rf"((?i:{_ALTERNATIVES}))\s*:\s*(?=\S)"
 )
 _CAPITAL_LABEL = re.compile(rf"(?<=[.!?)])\s+({_ALTERNATIVES.upper()})\s*:\s+(?=\S)")

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, count, islice
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -106,10 +106,14 @@ def _open_bytes(path: Path) -> Iterator[IO[bytes]]:
 def _read_stream(name: str, stream: Iterable[bytes]) -> Iterator[RawRecord | Rejection]:
     """Lines of JSON, or one JSON value over several lines, whichever the first lines with text turn out to be."""
     lines = enumerate(stream, start=1)
-    head = list(islice((line for line in lines if line[1].strip(_BLANK)), 2))
-    if not head:
+    head: list[tuple[int, bytes]] = []
+    texts: list[bytes] = []
+    while len(texts) < 2 and (line := next(lines, None)):
+        head.append(line)
+        texts += [line[1]] if line[1].strip(_BLANK) else []
+    if not texts:
         yield Rejection(file=name, line=None, field=None, reason="the file is empty")
-    elif _is_record_a_line(*(line for _, line in head)):
+    elif _is_record_a_line(*texts):
         yield from _read_lines(name, chain(head, lines))
     else:
         yield from _read_value(name, [*head, *lines])
@@ -147,7 +151,9 @@ def _explain(error: ValueError | RecursionError) -> _NotJson:
         return _NotJson(f"not UTF-8: {error.reason} at byte {error.start}")
     if isinstance(error, RecursionError):
         return _NotJson("not read: nested too deeply")
-    return _NotJson(f"not JSON: {error}", error.pos if isinstance(error, json.JSONDecodeError) else 0)
+    if isinstance(error, json.JSONDecodeError):
+        return _NotJson(f"not JSON: {error.msg} at column {error.colno}", error.pos)
+    return _NotJson(f"not JSON: {error}")
 
 
 def _excerpt(value: Any) -> str:
@@ -166,7 +172,7 @@ def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord
     if not isinstance(value, _NotJson):
         wrapped = isinstance(value, dict) and isinstance(value.get("records"), list)
         value = value["records"] if wrapped else value
-        line = lines[0][0]
+        line = next(number for number, text in lines if text.strip(_BLANK))
         if isinstance(value, list):
             if not value:
                 yield Rejection(file=name, line=line, field=None, reason="the list is empty")
@@ -179,7 +185,7 @@ def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord
         yield from _read_lines(name, lines)
     else:
         text = whole.decode("utf-8-sig", errors="replace")
-        line = lines[0][0] + text.count("\n", 0, value.position)
+        line = 1 + text.count("\n", 0, value.position)
         yield Rejection(file=name, line=line, field=None, reason=value.reason, raw=_excerpt(text))
 
 
@@ -198,7 +204,7 @@ def _read_broken_list(name: str, text: str) -> Iterator[RawRecord | Rejection]:
         yield item
         position = _skip(text, position)
     if rest := text[position + 1 :].strip():
-        line = text.count("\n", 0, position) + 1
+        line = text.count("\n", 0, text.index(rest, position + 1)) + 1
         yield Rejection(file=name, line=line, field=None, reason="not JSON: text after a list", raw=_excerpt(rest))
 
 

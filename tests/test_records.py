@@ -53,13 +53,13 @@ def test_the_seed_file_is_one_record_with_its_sections(shared_data: Path) -> Non
         pytest.param("authors", "Ann Orr, Bo Ek", "authors", ("Ann Orr", "Bo Ek"), id="authors-with-commas"),
         pytest.param("authors", "Orr, Ann; Ek, Bo", "authors", ("Orr, Ann", "Ek, Bo"), id="authors-with-semicolons"),
         pytest.param("authors", ["Ann Orr", " Bo Ek "], "authors", ("Ann Orr", "Bo Ek"), id="authors-list"),
-        pytest.param("authors", [{"name": "Ann Orr"}, {"name": "李 明"}], "authors", ("Ann Orr", "李 明"), id="author-objects"),
+        pytest.param("authors", [{"name": "Bo Ek"}, {"name": "李 明"}], "authors", ("Bo Ek", "李 明"), id="author-objects"),
         pytest.param("authors", [{"given": "Ann", "family": "Orr"}], "authors", ("Ann Orr",), id="author-given-family"),
         pytest.param("authors", "J&uuml;rgen Orr, Bo Ek", "authors", ("Jürgen Orr", "Bo Ek"), id="author-with-entity"),
         pytest.param("authors", "", "authors", (), id="no-authors"),
         pytest.param("authors", ["", None, "n/a"], "authors", (), id="empty-authors"),
         pytest.param("publicationTypes", "Journal Article", "publication_types", ("Journal Article",), id="type-text"),
-        pytest.param("publicationTypes", ["Letter", "Review"], "publication_types", ("Letter", "Review"), id="type-list"),
+        pytest.param("publicationTypes", ["Letter", "News"], "publication_types", ("Letter", "News"), id="type-list"),
         pytest.param("journal", "J Ferrets", "journal", "J Ferrets", id="journal-text"),
         pytest.param("journal", {"name": "J Ferrets"}, "journal", "J Ferrets", id="journal-object"),
         pytest.param("journal", {"name": "", "volume": "4 "}, "volume", "4", id="volume-in-journal"),
@@ -124,6 +124,7 @@ def test_a_journal_object_without_a_name_does_not_hide_the_other_name() -> None:
         pytest.param("authors", [["Ann"]], "must be text, is list", id="author-list"),
         pytest.param("authors", [{"orcid": "1"}], "without a name", id="author-without-name"),
         pytest.param("authors", ["Ann"] * 3_001, "3,001 entries", id="too-many-authors"),
+        pytest.param("PeriodicalName", ["J"], "must be text, is list", id="journal-by-another-name"),
         pytest.param("journal", ["J"], "must be text, is list", id="journal-list"),
         pytest.param("year", "soon", "no year", id="year-word"),
         pytest.param("year", True, "is bool", id="year-flag"),
@@ -141,9 +142,7 @@ def test_a_journal_object_without_a_name_does_not_hide_the_other_name() -> None:
 )  # fmt: skip
 def test_a_bad_field_is_refused_with_place_field_and_reason(field: str, value: Any, reason: str) -> None:
     rejection = rejection_of(**{field: value})
-    assert (rejection.file, rejection.line) == ("f.jsonl", 7)
-    assert rejection.field is not None
-    assert rejection.field.casefold() == {"isOpenAccess": "is_open_access"}.get(field, field)
+    assert (rejection.file, rejection.line, rejection.field) == ("f.jsonl", 7, field)
     assert reason in rejection.reason
     assert len(rejection.raw) <= 2_000
 
@@ -207,8 +206,9 @@ def test_sections_that_come_with_markup_are_read_anew() -> None:
 
 
 _TEXT = st.text(max_size=40)
+_PIECES = st.one_of(_TEXT, st.sampled_from(["<p>", "<b>Aim: </b>", "\nCase: ", "&lt;", "\n", " x "]))
 _SOURCES = st.fixed_dictionaries(
-    {"abstract": st.lists(st.one_of(_TEXT, st.sampled_from(["<p>", "<b>Aim: </b>", "\nCase: ", "&lt;", "\n", " x "]))).map("".join)},
+    {"abstract": st.lists(_PIECES).map("".join)},
     optional={
         "title": _TEXT,
         "authors": st.one_of(_TEXT, st.lists(_TEXT, max_size=3)),

@@ -1,4 +1,4 @@
-"""Files, folders and standard input become raw records; what is none is rejected with its place and never stops others."""
+"""Files, folders and standard input become raw records; what is none is rejected with its place, and stops no other."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ BROKEN = '{"id": "bad", "abstract": "no end'
         pytest.param(
             b'{"id": "lat", "abstract": "caf\xe9"}\n' + lines(KIT).encode(), ["kit"], 1, "UTF-8", id="latin-1"
         ),
-        pytest.param("\n\n{\n\n'id': 1}", [], 5, "not JSON", id="line-of-pretty-json-after-blank-lines"),
+        pytest.param('\n\n{\n\n"id": oops}', [], 5, "not JSON", id="line-of-pretty-json-after-blank-lines"),
         pytest.param('{"id": "a"', [], 1, "not JSON", id="one-broken-record"),
         pytest.param("", [], None, "empty", id="empty-file"),
         pytest.param("\ufeff \r\n", [], None, "empty", id="blank-file"),
