@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from index.types import Chunk, Record, Section
 WINDOW_CHARS = 600
 # The packaged model reads 256 tokens, about 1,100 characters: the end of a longer "sentence" would not be embedded.
 MAX_SENTENCE_CHARS = 900
+MAX_ACCENTS = 20
 
 
 def chunk_record(record: Record) -> list[Chunk]:
@@ -82,6 +84,14 @@ def _cut_overlong(text: str, start: int, end: int) -> Sequence[int]:
     cuts: list[int] = []
     while end - start > MAX_SENTENCE_CHARS:
         space = text.rfind(" ", start + 1, start + WINDOW_CHARS)
-        start = space + 1 if space > start else start + WINDOW_CHARS
+        start = space + 1 if space > start else _before_accents(text, start + WINDOW_CHARS)
         cuts.append(start)
     return cuts
+
+
+def _before_accents(text: str, position: int) -> int:
+    """The position, or the one of the letter whose accents stand there (and not so many that they are no text)."""
+    for letter in range(position, position - MAX_ACCENTS, -1):
+        if not unicodedata.combining(text[letter]):
+            return letter
+    return position

@@ -181,7 +181,7 @@ def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord
             yield _as_raw_record(name, line, value)
     elif whole.lstrip(_BLANK).startswith(b"["):
         yield from _read_broken_list(name, whole.decode("utf-8-sig", errors="replace"))
-    elif b"\n{" in whole:  # a record a line, of which the first ones are broken
+    elif b"\n{" in whole.strip(_BLANK):  # a record a line, of which the first ones are broken
         yield from _read_lines(name, lines)
     else:
         text = whole.decode("utf-8-sig", errors="replace")
@@ -233,13 +233,17 @@ def _skip(text: str, position: int) -> int:
 def _as_raw_record(name: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
     if isinstance(value, dict):
         return RawRecord(file=name, line=line, data=value, entry=entry)
-    reason = f"{f'entry {entry}: ' if entry else ''}not a JSON object: {type(value).__name__}"
+    reason = f"entry {entry}: {_no_object(value)}" if entry else _no_object(value)
     return Rejection(file=name, line=line, field=None, reason=reason, raw=_excerpt(value))
+
+
+def _no_object(value: Any) -> str:
+    return f"not a JSON object: {type(value).__name__}"
 
 
 @dataclass(slots=True)
 class _Stray:
-    """Lines that are no JSON, since the last record: as many of them as are reported one by one, and how many more."""
+    """The lines since the last record that are none: those that are reported one by one, and how many more."""
 
     lines: list[tuple[int, str, str]] = field(default_factory=list)
     chars: int = 0
@@ -261,7 +265,7 @@ class _Stray:
         for number, text, reason in self.lines:
             yield Rejection(file=name, line=number, field=None, reason=reason, raw=_excerpt(text.strip()))
         if self.more:
-            reason = f"not JSON, and neither are {self.more:,} of the lines after it"
+            reason = f"no record, and neither are {self.more:,} of the lines after it"
             yield Rejection(file=name, line=self.lines[-1][0], field=None, reason=reason)
 
 
@@ -273,13 +277,12 @@ def _read_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[RawRe
         if not line.strip(_BLANK):
             continue
         value = _load(line)
-        if isinstance(value, _NotJson):
-            stray.add(number, line, value.reason)
-            continue
-        yield from stray.reject(name, record)
-        item = _as_raw_record(name, number, value)
-        record, stray = (item.data if isinstance(item, RawRecord) else None), _Stray()
-        yield item
+        if isinstance(value, dict):
+            yield from stray.reject(name, record)
+            record, stray = value, _Stray()
+            yield RawRecord(file=name, line=number, data=value)
+        else:
+            stray.add(number, line, value.reason if isinstance(value, _NotJson) else _no_object(value))
     yield from stray.reject(name, record)
 
 

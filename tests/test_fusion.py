@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.fusion import fuse_scores, scale_min_max
@@ -11,6 +11,7 @@ from index.fusion import fuse_scores, scale_min_max
 _SCORES = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-1e6, 1e6), max_size=8)
 
 
+@settings(deadline=None)
 @given(_SCORES)
 def test_scaled_scores_run_from_0_to_1_in_the_same_order(scores: dict[str, float]) -> None:
     scaled = scale_min_max(scores)
@@ -22,6 +23,7 @@ def test_scaled_scores_run_from_0_to_1_in_the_same_order(scores: dict[str, float
     assert [scaled[key] for key in ranked] == sorted(scaled.values())
 
 
+@settings(deadline=None)
 @given(_SCORES, st.floats(0.5, 64), st.floats(-100, 100))
 def test_neither_unit_nor_zero_of_the_scores_matters(scores: dict[str, float], unit: float, zero: float) -> None:
     scores = {key: float(round(score)) for key, score in scores.items()}
@@ -29,6 +31,7 @@ def test_neither_unit_nor_zero_of_the_scores_matters(scores: dict[str, float], u
     assert scale_min_max(moved) == pytest.approx(scale_min_max(scores), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(_SCORES, _SCORES)
 def test_fusion_ranks_every_candidate_once_and_does_not_depend_on_sides(
     dense: dict[str, float], lexical: dict[str, float]

@@ -49,7 +49,9 @@ def test_what_the_record_states_is_shown_with_its_citation(demo_index_dir: Path)
 
 
 def test_an_invented_figure_is_left_out(demo_index_dir: Path) -> None:
-    draft = "BMD at the lumbar spine stood 22.1% above baseline [{key}]. BMD at the hip stood 14.7% above baseline [{key}]."
+    draft = (
+        "BMD at the lumbar spine stood 22.1% above baseline [{key}]. BMD at the hip stood 14.7% above baseline [{key}]."
+    )
     given = ask_with(ScriptedModel(responses=[draft]), demo_index_dir)
     assert given.status == "partial"
     assert "14.7" not in given.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.markup import KNOWN_TAGS, clean_text, known_labels, read_abstract, read_inline
@@ -133,6 +133,7 @@ def _seen(text: str) -> str:
     return "".join(clean_text(text).split())
 
 
+@settings(deadline=None)
 @given(_PLAIN)
 def test_plain_text_survives_up_to_white_space_and_unseen_characters(text: str) -> None:
     text = text.replace(":", ";")  # no label
@@ -141,6 +142,7 @@ def test_plain_text_survives_up_to_white_space_and_unseen_characters(text: str) 
     assert _seen(plain) == _seen(text)
 
 
+@settings(deadline=None)
 @given(st.lists(_PLAIN, max_size=5), st.sampled_from(["<", " < ", ">", "<5 mg> ", "<zz>"]))
 def test_signs_that_begin_no_tag_survive(parts: list[str], sign: str) -> None:
     text = sign.join(["x", *(f"1{part}".replace(":", ";").replace("\n", " ") for part in parts)])
@@ -152,6 +154,7 @@ _SOUP = st.sampled_from(sorted(KNOWN_TAGS - {"script", "style"})).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_SOUP, max_size=25))
 def test_no_tag_is_left_and_no_word_is_lost_in_any_tag_soup(pieces: list[str]) -> None:
     text, sections = read_abstract("".join(pieces))
@@ -160,6 +163,7 @@ def test_no_tag_is_left_and_no_word_is_lost_in_any_tag_soup(pieces: list[str]) -
     assert "".join(pieces).count("word") == text.count("word") + sum(s.label.count("word") for s in sections)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_reading_again_changes_nothing(text: str) -> None:
     once = read_inline(text)
