@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+from dataclasses import fields
+from inspect import getdoc
 from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
+import assistant
+import index
 from assistant.settings import AssistantSettings
 from index.settings import IndexSettings
 
@@ -36,6 +41,33 @@ def command_help(*command: str) -> str:
     environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}
     text = subprocess.run(program, capture_output=True, text=True, check=True, env=environment).stdout
     return "```text\n" + "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n```"
+
+
+def example_answer() -> str:
+    """What the demo answers to the first question of the README."""
+    from assistant import Assistant
+    from index import DEMO_RECORDS, build_index
+
+    with tempfile.TemporaryDirectory() as folder:
+        build_index([DEMO_RECORDS], folder)
+        with Assistant.open(folder) as assistant:
+            text = assistant.ask("What was the BMD change under romosozumab?").to_text()
+    return f"```text\n{text}\n```"
+
+
+def data_model() -> str:
+    """Every type of the data model: what it is and its fields."""
+    parts = []
+    for name in ("Record", "Chunk", "Passage", "Filters", "Rejection", "BuildReport"):
+        parts.append(_describe_type(getattr(index, name)))
+    for name in ("Turn", "Evidence", "Citation", "Claim", "Answer", "AnswerEvent"):
+        parts.append(_describe_type(getattr(assistant, name)))
+    return "\n\n".join(parts)
+
+
+def _describe_type(kind: type) -> str:
+    rows = [f"| `{field.name}` | `{field.type}` |".replace(" | None", " or None") for field in fields(kind)]
+    return "\n".join([f"## {kind.__name__}", "", getdoc(kind) or "", "", "| field | type |", "|---|---|", *rows])
 
 
 def module_tree() -> str:

@@ -92,9 +92,10 @@ def _check_sections(value: Any) -> tuple[Section, ...]:
         sections = tuple(Section(*section) for section in value)
     except TypeError:
         return ()
-    types = {tuple(map(type, section)) for section in sections}
-    edges = [edge for _, *span in sections for edge in span] if types == {(str, int, int)} else []
-    is_ordered = bool(edges) and edges[0] >= 0 and all(map(lt, edges, edges[1:]))
+    if {tuple(map(type, section)) for section in sections} != {(str, int, int)}:
+        return ()
+    edges = [edge for _, *span in sections for edge in span]
+    is_ordered = edges[0] >= 0 and all(map(lt, edges, edges[1:]))
     is_labelled = all(section.label and section.label == read_inline(section.label) for section in sections)
     return sections if is_ordered and is_labelled else ()
 

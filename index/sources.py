@@ -65,8 +65,6 @@ def _read_path(path: str | Path) -> Iterator[RawRecord | Rejection]:
         yield from _read_stream("<stdin>", sys.stdin.buffer)
     elif Path(path).is_dir():
         files = sorted(file for file in Path(path).rglob("*") if file.is_file() and not _is_hidden(file, Path(path)))
-        if not files:
-            yield Rejection(file=_name(Path(path)), line=None, field=None, reason="the folder holds no file")
         for file in files:
             yield from _read_file(file)
     else:
@@ -151,6 +149,8 @@ def _explain(error: ValueError | RecursionError) -> _NotJson:
         return _NotJson(f"not UTF-8: {error.reason} at byte {error.start}")
     if isinstance(error, RecursionError):
         return _NotJson("not read: nested too deeply")
+    if isinstance(error, json.JSONDecodeError) and not error.pos:
+        return _NotJson("not JSON")
     if isinstance(error, json.JSONDecodeError):
         return _NotJson(f"not JSON: {error.msg} at column {error.colno}", error.pos)
     return _NotJson(f"not JSON: {error}")

@@ -240,7 +240,7 @@ def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from index.embedding import load_embedder
 
     folder = tmp_path_factory.mktemp("model")
-    tokenizer = load_embedder()._model.tokenizer
+    tokenizer = load_embedder().model.tokenizer
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
     )
