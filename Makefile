@@ -26,7 +26,7 @@ lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/cog -P -I docs --check README.md docs/*.md
 
 fix: $(DEVELOPMENT)  ## format and repair what can be repaired

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 History = Iterable[Turn | Mapping[str, Any]]
 
-EVIDENCE_RECORDS = 5
 MODEL_EVIDENCE = 12
 _NOTHING = CheckedDraft(text=ABSTAIN_SENTENCE, claims=(), citations=())
 
@@ -57,9 +56,7 @@ class Assistant:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))
-            raise WrongUseError(
-                f"setting {name}: {first['msg']}", remedy="casecite doctor lists the settings"
-            ) from error
+            raise WrongUseError(f"setting {name}: {first['msg']}", remedy="the README lists the settings") from error
         model = open_chat_model(chosen.llm, chosen.llm_base_url) if chosen.llm else None
         return cls(open_index(index_dir), chosen, model)
 
@@ -85,7 +82,7 @@ class Assistant:
             passages = build.search(query, self.settings.top_k, filters)
         yield AnswerEvent(step=f"reading {len(passages)} records")
         with _timed(timings, "evidence"):
-            evidence = gather_evidence(query, passages[:EVIDENCE_RECORDS], build)
+            evidence = gather_evidence(query, passages, build)
             confidence = estimate_answerable(query, passages, build)
         with _timed(timings, "answer"):
             if evidence and confidence >= read_calibration().threshold:

@@ -20,7 +20,7 @@ class AssistantSettings(BaseSettings):
     llm_base_url: str | None = Field(
         default=None, description="Address of an OpenAI-compatible server for the chat model."
     )
-    top_k: int = Field(default=10, ge=1, le=100, description="How many records are read for an answer.")
+    top_k: int = Field(default=5, ge=1, le=100, description="How many records are read for an answer.")
 
     @property
     def settings_id(self) -> str:

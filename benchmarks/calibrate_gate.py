@@ -53,7 +53,7 @@ def read_questions(data_dir: Path) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def measure(build: OpenBuild, question: dict[str, Any], without: str | None = None) -> GateFeatures:
-    """The gate's features of a question; `without` is the source id of a record to leave out, as if it were not there."""
+    """The gate's features of a question, as if the record with the source id `without` were not there."""
     passages = build.search(question["q"], top_k=2)
     kept = [passage for passage in passages if passage.record.source_id != without]
     features = measure_features(question["q"], kept, build)

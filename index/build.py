@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int | None], None]
 """Called with the step, how much of it is done, and of how much (None where that is not known)."""
 
 # Texts are sorted by length over this many chunks before they are batched: padding is small, memory stays bounded.
-CHUNKS_A_STEP = 4_096
+CHUNKS_A_STEP = 1_024
 SELF_RECALL_SAMPLE = 50
 SAME_VECTOR = 0.999
 FULL_DISK_BYTES = 2_000_000
@@ -225,7 +225,7 @@ class _Run:
         vectors.add(records, chunks, np.stack([by_id[chunk.chunk_id] for chunk in chunks]))
         self.tally.embedded += len(new)
         self._chunk_count += len(pairs)
-        self._progress("embedding chunks", self._chunk_count, None)
+        self._progress("embedding chunks", self._chunk_count, self._records.count_chunks())
 
     def _carried_vectors(self, step: Iterable[tuple[Record, list[Chunk]]], embedder: Embedder) -> dict[str, Vectors]:
         """The vectors of chunks whose text is as it was in the build before, made by the same model and chunking."""

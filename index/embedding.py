@@ -77,9 +77,9 @@ def _fold(text: str) -> str:
 
 def _to_unit_length(vectors: Any) -> Vectors:
     """In float32: a bfloat16 model's own normalisation is off in the third digit."""
-    exact = np.asarray(vectors, dtype=np.float32)
+    exact: Vectors = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.divide(exact, lengths, out=np.zeros_like(exact), where=lengths > 0)
+    return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 @lru_cache(maxsize=2)

@@ -89,8 +89,7 @@ class LexicalIndex:
 
 
 def analyse(text: str) -> list[str]:
-    """The terms of a text as the index holds them: lower case, without accents, stemmed; stop words
-    and question words left out."""
+    """The terms of a text as the index holds them: lower case, no accents, stemmed; no stop or question words."""
     return list(_query_analyzer().analyze(unicodedata.normalize("NFKC", text)))
 
 

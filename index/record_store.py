@@ -56,6 +56,10 @@ class RecordStore:
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM records").fetchone()[0])
 
+    def count_chunks(self) -> int:
+        """How many chunks all records have together."""
+        return int(self._connection.execute("SELECT sum(json_array_length(chunks)) FROM records").fetchone()[0] or 0)
+
     def commit(self) -> None:
         """Write what was put so that it survives a crash."""
         self._connection.commit()

@@ -149,7 +149,7 @@ def test_a_question_that_cannot_be_asked_says_why(demo_assistant: Assistant, que
 
 
 def test_a_wrong_history_says_what_to_pass(demo_assistant: Assistant) -> None:
-    with pytest.raises(WrongUseError, match="pass .*role"):
+    with pytest.raises(WrongUseError, match=r"pass .*role"):
         demo_assistant.ask("and then?", history=["hello"])  # type: ignore[list-item]
 
 
@@ -163,7 +163,7 @@ def test_answer_opens_the_default_index_once(demo_index_dir: Path, monkeypatch: 
     from assistant.assistant import _default_assistant
 
     _default_assistant.cache_clear()
-    with pytest.raises(NoIndexError, match="no index in"):
+    with pytest.raises(NoIndexError, match=r"no index in"):
         answer(BMD)
     monkeypatch.setenv("CASECITE_INDEX_DIR", str(demo_index_dir))
     assert "22.1%" in answer(BMD).text

@@ -23,7 +23,7 @@ from .conftest import CASECITE
 CASE = {
     "doi": "10.5555/one",
     "title": "A rash after drinking quince cider",
-    "abstract": "A baker of 41 years had a rash. It began 3 hours after 200 ml of quince cider. It was gone after 2 days.",
+    "abstract": "A baker of 41 years had a rash. It began 3 hours after 200 ml of quince cider and went after 2 days.",
     "year": 2001,
 }
 OTHER = {
@@ -95,7 +95,7 @@ def test_update_adds_changes_and_keeps_and_embeds_only_new_text(tmp_path: Path, 
 
 
 def test_update_without_an_index_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NoIndexError, match="no index in .*casecite index build"):
+    with pytest.raises(NoIndexError, match=r"no index in .*casecite index build"):
         build_index([write_records(tmp_path / "in.jsonl", CASE)], tmp_path / "none", mode="update")
 
 
@@ -142,12 +142,12 @@ def test_a_missing_path_is_named_before_anything_is_built(tmp_path: Path, index_
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(WrongUseError, match="there are no files in .*empty"):
+    with pytest.raises(WrongUseError, match=r"there are no files in .*empty"):
         build_index([tmp_path / "empty"], tmp_path / "index")
 
 
 def test_a_second_builder_is_refused_at_once(tmp_path: Path, index_dir: Path) -> None:
-    with FileLock(index_dir / "write.lock"), pytest.raises(BuildRunningError, match="another build is writing"):
+    with FileLock(index_dir / "write.lock"), pytest.raises(BuildRunningError, match=r"another build is writing"):
         build_index([DEMO_RECORDS], index_dir)
     assert_still_answers(index_dir)
 
@@ -160,7 +160,7 @@ def test_a_build_that_fails_leaves_nothing_behind(
 
     builds = sorted((index_dir / "builds").iterdir())
     monkeypatch.setattr(VectorStore, "add", fail)
-    with pytest.raises(BuildFailedError, match="the cable was pulled; the index in use is unchanged"):
+    with pytest.raises(BuildFailedError, match=r"the cable was pulled; the index in use is unchanged"):
         build_index([DEMO_RECORDS], index_dir)
     assert sorted((index_dir / "builds").iterdir()) == builds
     assert_still_answers(index_dir)
@@ -194,7 +194,7 @@ def test_a_full_disk_is_named_and_the_old_index_answers(small_disk: Path, tmp_pa
     index_dir = small_disk / "index"
     build_index([write_records(tmp_path / "first.jsonl", CASE)], index_dir)
     many = [OTHER | {"pmid": str(number), "abstract": f"{OTHER['abstract']} Case {number}."} for number in range(1_000)]
-    with pytest.raises(BuildFailedError, match="the disk that holds .* is full; .*free some space"):
+    with pytest.raises(BuildFailedError, match=r"the disk that holds .* is full; .*free some space"):
         build_index([write_records(tmp_path / "many.jsonl", *many)], index_dir)
     assert_still_answers(index_dir)
 
@@ -269,14 +269,14 @@ def test_a_model_whose_weights_changed_under_its_name_is_refused(
     manifest = next(path for path in index_dir.glob("builds/*/manifest.json") if '"dimension": 32' in path.read_text())
     digest = json.loads(manifest.read_text())["embedder"]["digest"]
     manifest.write_text(manifest.read_text().replace(digest, "0" * 64))
-    with pytest.raises(IndexMismatchError, match="weights 000000000000"):
+    with pytest.raises(IndexMismatchError, match=r"weights 000000000000"):
         open_index(index_dir).search("cider")
 
 
 def test_an_unknown_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASECITE_EMBEDDER", str(tmp_path / "no-model"))
     (tmp_path / "no-model").mkdir()
-    with pytest.raises(WrongUseError, match="the embedding model .*no-model cannot be loaded"):
+    with pytest.raises(WrongUseError, match=r"the embedding model .*no-model cannot be loaded"):
         build_index([DEMO_RECORDS], tmp_path / "index")
 
 
@@ -284,7 +284,7 @@ def test_an_unknown_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_build_with_a_missing_part_is_named(index_dir: Path, broken: str) -> None:
     (build_dir,) = (index_dir / "builds").iterdir()
     (build_dir / broken).rename(build_dir / "gone")
-    with pytest.raises(CaseciteError, match="casecite index build"):
+    with pytest.raises(CaseciteError, match=r"casecite index build"):
         open_index(index_dir).search("cider")
 
 
