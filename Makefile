@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: all chat test lint fix docs clean
+.PHONY: all chat test lint fix docs screenshot clean
 
 all: test lint
 
@@ -27,14 +27,17 @@ lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/cog -P -I docs --check README.md docs/*.md
+	@$(BIN)/cog -I docs --check README.md docs/*.md
 
 fix: $(DEVELOPMENT)  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
-	@$(BIN)/cog -P -I docs -r README.md docs/*.md
+	@$(BIN)/cog -I docs -r README.md docs/*.md
+
+screenshot: $(DEVELOPMENT)  ## take the picture of the web chat in the README anew (needs Chromium)
+	@$(BIN)/python docs/take_screenshot.py
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

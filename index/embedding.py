@@ -51,7 +51,8 @@ class Embedder:
 
     def embed_query(self, query: str) -> Vectors:
         """The vector of a query: float32, shape (dimension,), unit length."""
-        return _to_unit_length(self.model.encode_query([_fold(query)], **_ENCODING))[0]
+        vector: Vectors = _to_unit_length(self.model.encode_query([_fold(query)], **_ENCODING))[0]
+        return vector
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts: float32, shape (len(texts), dimension), unit length.
