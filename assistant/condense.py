@@ -8,11 +8,12 @@ from typing import Any
 
 from assistant.types import Turn
 from index.errors import WrongUseError
-from index.lexical import analyse
+from index.lexical import analyse, background_frequency
 
 MAX_QUESTION_CHARS = 2_000
-# A question with fewer words of its own than this cannot name a case.
+# A question with fewer words of its own than this cannot name a case, unless one of them is rare.
 FEW_TERMS = 4
+RARE_IN_A_THOUSAND = 2
 
 _REFERS_BACK = re.compile(
     r"^(and|but|so|what about|how about|then)\b"
@@ -62,8 +63,8 @@ def read_history(history: Iterable[Turn | Mapping[str, Any]]) -> tuple[Turn, ...
 def condense(question: str, history: tuple[Turn, ...]) -> str:
     """The query of a question: a follow-up is searched together with the question that named the case.
 
-    A question that refers back or has few words of its own is joined to the one before it, and that one likewise, so
-    that a chain of follow-ups keeps the case.
+    A question that refers back, or has few words of its own and no rare one, is joined to the one before it, and that
+    one likewise, so that a chain of follow-ups keeps the case.
     """
     asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
     parts = [question]
@@ -73,4 +74,7 @@ def condense(question: str, history: tuple[Turn, ...]) -> str:
 
 
 def _is_follow_up(question: str) -> bool:
-    return bool(_REFERS_BACK.search(question)) or len(set(analyse(question))) < FEW_TERMS
+    if _REFERS_BACK.search(question):
+        return True
+    terms = set(analyse(question))
+    return len(terms) < FEW_TERMS and all(background_frequency(term) > RARE_IN_A_THOUSAND for term in terms)

@@ -21,7 +21,9 @@ def main() -> None:
         build_index([DEMO_RECORDS], folder)
         with Assistant.open(folder) as assistant:
             page = build_page(assistant)
-            _, url, _ = page.launch(footer_links=["api"], server_name="127.0.0.1", theme=THEME, prevent_thread_lock=True, quiet=True)
+            _, url, _ = page.launch(
+                footer_links=["api"], server_name="127.0.0.1", theme=THEME, prevent_thread_lock=True, quiet=True
+            )
             take_picture(url)
             page.close()
 

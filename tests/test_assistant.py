@@ -81,6 +81,7 @@ def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
     [
         pytest.param([], "and the dose?", "and the dose?", id="nothing to refer to"),
         pytest.param(["Kimura disease in a man?"], "and the dose?", "Kimura disease in a man? and the dose?", id="and"),
+        pytest.param(["Kimura disease in a man?"], "ibuprofen overdose?", "ibuprofen overdose?", id="names a drug"),
         pytest.param(["Kimura disease in a man?"], "how long?", "Kimura disease in a man? how long?", id="few words"),
         pytest.param(
             ["Case of Kimura disease?", "how long?"], "and then?", "Case of Kimura disease? and then?", id="chain"
