@@ -24,9 +24,9 @@ TITLE_WEIGHT = -1.5
 
 _FIGURE_WORDS = frozenset(
     analyse(
-        "age amount concentration count days dose dosage duration far fast frequently height high hours how interval "
-        "length level long low many months much number often old percentage quickly rate score size soon titre titer "
-        "value volume weeks weight when years"
+        "age amount concentration count days dose dosage duration far fast frequently height high hours interval "
+        "length level long low many months much number often old percentage quickly rate score size soon titer titre "
+        "value volume weeks weight years"
     )
 )
 
@@ -64,8 +64,11 @@ def _sentences(passage: Passage) -> Iterator[_Sentence]:
     record = passage.record
     if record.title:
         yield _Sentence(passage, "title", 0, len(record.title), record.title)
-    for start, end in split_sentences(record.abstract):
-        yield _Sentence(passage, "abstract", start, end, record.abstract[start:end])
+    line_start = 0
+    for line in record.abstract.split("\n"):  # a section without a full stop does not run into the next
+        for start, end in split_sentences(line):
+            yield _Sentence(passage, "abstract", line_start + start, line_start + end, line[start:end])
+        line_start += len(line) + 1
 
 
 def _score_sentences(query: str, sentences: Sequence[_Sentence], build: OpenBuild) -> Sequence[float]:

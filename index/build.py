@@ -64,11 +64,10 @@ def build_index(
     settings = index_settings(index_dir)
     layout = IndexLayout(settings.index_dir)
     started = time.monotonic()
-    previous_dir = layout.current_build() if mode == "update" else None
     with layout.writing():
+        previous = open_build(layout.current_build(), settings) if mode == "update" else None
         build_dir = layout.start_build()
         with _giving_up_on_failure(build_dir):
-            previous = open_build(previous_dir, settings) if previous_dir else None
             run = _Run(build_dir, settings, previous, progress or _no_progress)
             manifest = run.build(paths)
             layout.publish(build_dir, manifest)
@@ -250,7 +249,8 @@ class _Run:
                     f"the build did not verify: {found} entries where {expected} were written",
                     remedy="build again; the index in use is unchanged",
                 )
-        sample = [chunks[0].chunk_id for _, chunks in islice(self._records, SELF_RECALL_SAMPLE)]
+        stride = max(1, len(self._records) // SELF_RECALL_SAMPLE)
+        sample = [chunks[0].chunk_id for _, chunks in islice(self._records, 0, None, stride)]
         for chunk_id, vector in vectors.vectors(sample).items():
             if not (nearest := vectors.query(vector, 1)) or nearest[0][1] < SAME_VECTOR:
                 raise BuildFailedError(

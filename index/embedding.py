@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -83,14 +84,22 @@ def _to_unit_length(vectors: Any) -> Vectors:
     return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-@lru_cache(maxsize=2)
+_loading = threading.Lock()
+
+
 def load_embedder(name: str = PACKAGED_EMBEDDER) -> Embedder:
-    """Load a model once in a process: the packaged one, a folder, or a name on the hub.
+    """A model, loaded once in a process: the packaged one, a folder, or a name on the hub.
 
     Raises:
         WrongUseError: there is no such model, or it cannot be fetched.
         NoIndexError: the packaged weights are damaged.
     """
+    with _loading:
+        return _load_embedder(name)
+
+
+@lru_cache(maxsize=2)
+def _load_embedder(name: str) -> Embedder:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     folder = _packaged_folder() if name == PACKAGED_EMBEDDER else Path(name)
     digest = _weights_digest(folder) if folder.is_dir() else None

@@ -208,6 +208,17 @@ def test_markup_in_records_is_shown_as_text(tmp_path: Path) -> None:
         assert markup not in shown
 
 
+def test_a_quote_does_not_run_from_one_section_into_the_next(tmp_path: Path) -> None:
+    abstract = "<p><b>Case: </b>Zirconium fever rose to 40 °C on day 3</p><p><b>Outcome: </b>It fell on day 9</p>"
+    (tmp_path / "in.json").write_text(json.dumps({"pmid": "1", "abstract": abstract}), "utf-8")
+    build_index([tmp_path / "in.json"], tmp_path / "index")
+    with Assistant.open(tmp_path / "index") as assistant:
+        given = assistant.ask("zirconium fever in °C?")
+    assert {item.quote for item in given.evidence} == {"Zirconium fever rose to 40 °C on day 3", "It fell on day 9"}
+    assert {item.section for item in given.evidence} == {"Case", "Outcome"}
+    assert_cited_to_the_letter(given)
+
+
 def test_the_seed_file_is_one_record_and_answers(shared_data: Path, tmp_path: Path) -> None:
     report = build_index([shared_data / "seed" / "romosozumab_plo.txt"], tmp_path / "index")
     assert (report.record_count, report.rejected) == (1, ())
