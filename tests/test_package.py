@@ -105,5 +105,5 @@ def test_demo_digests_copy_no_run_of_seven_words_and_keep_the_source_facts(share
 
 
 def word_runs(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text)
+    words = re.findall(r"\w+(?:[.,]\d+)*", text)  # 15.6 is one word
     return {tuple(words[start : start + 7]) for start in range(len(words) - 6)}
