@@ -101,7 +101,9 @@ def _remove_build(build_dir: Path) -> None:
     with suppress(NoIndexError):
         manifest = read_manifest(build_dir)
         if manifest.chroma_url:
-            VectorStore.open(build_dir, manifest.collection, manifest.chroma_url).drop()
+            vectors = VectorStore.open(build_dir, manifest.collection, manifest.chroma_url)
+            vectors.drop()
+            vectors.close()
     shutil.rmtree(build_dir, ignore_errors=True)
 
 

@@ -326,6 +326,7 @@ def test_vectors_can_live_on_a_chroma_server(
 
     client = chromadb.HttpClient(host="127.0.0.1", port=int(chroma_server.rpartition(":")[2]))
     assert len(client.list_collections()) == 2, "collections of removed builds are removed"
+    client.close()
 
 
 def test_a_chroma_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
