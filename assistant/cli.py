@@ -20,9 +20,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Ask published case reports; every statement comes with the sentence that says it.",
 )
-index_app = typer.Typer(no_args_is_help=True, help="Build the index and look at it.")
+index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build the index and look at it.")
 app.add_typer(index_app, name="index")
 
 IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the index [env: CASECITE_INDEX_DIR].")]

@@ -21,8 +21,8 @@ from index.errors import CaseciteError, WrongUseError
 CONCURRENT_QUESTIONS = 8
 DEMO_QUESTIONS = (
     "What was the BMD change under romosozumab?",
-    "How was lithium toxicity treated?",
-    "Which drug slowed the heart together with metoprolol?",
+    "What was the plasma lithium level of the woman with kidney failure?",
+    "How much weight did the woman with schizophrenia gain after fluoxetine was stopped?",
     "How was dupilumab conjunctivitis treated?",
 )
 TITLE = "casecite"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ def _setting_row(settings: type[BaseSettings], name: str) -> str:
 def command_help(*command: str) -> str:
     """What a command says of itself."""
     program = [str(Path(sys.executable).with_name("casecite")), *command, "--help"]
-    environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
     text = subprocess.run(program, capture_output=True, text=True, check=True, env=environment).stdout
     return "```text\n" + "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n```"
 

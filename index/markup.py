@@ -117,11 +117,6 @@ def read_abstract(markup: str) -> PlainAbstract:
     return PlainAbstract("\n".join(pieces), tuple(sections))
 
 
-def known_labels() -> frozenset[str]:
-    """The headings of structured abstracts, case folded."""
-    return _LABELS
-
-
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

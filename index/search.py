@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from index.embedding import Embedder, Vectors, load_embedder
-from index.errors import IndexMismatchError, NoIndexError
+from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
 from index.layout import IndexLayout
 from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
@@ -66,7 +66,12 @@ class OpenBuild:
 
         With `per_record` each record comes once, by its best chunk; without, all chunks of the best records come.
         Scores are the fused ones of the records, between 0 and 1.
+
+        Raises:
+            WrongUseError: `top_k` is below 1.
         """
+        if top_k < 1:
+            raise WrongUseError(f"top_k is {top_k}", remedy="ask for at least 1 passage")
         lexical = dict(self._lexical.search(query, RECORD_DEPTH, filters))
         by_record = self._score_chunks(self.embedder.embed_query(query), lexical, filters)
         dense = {record_id: chunks[0].similarity for record_id, chunks in by_record.items()}

@@ -107,3 +107,13 @@ def test_demo_digests_copy_no_run_of_seven_words_and_keep_the_source_facts(share
 def word_runs(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"\w+(?:[.,]\d+)*", text)  # 15.6 is one word
     return {tuple(words[start : start + 7]) for start in range(len(words) - 6)}
+
+
+def test_every_command_is_in_the_docs() -> None:
+    from assistant.cli import app, index_app
+
+    documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    for prefix, group in (("casecite", app), ("casecite index", index_app)):
+        for command in group.registered_commands:
+            assert command.callback is not None
+            assert f"## {prefix} {command.callback.__name__}\n" in documented

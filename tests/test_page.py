@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 
 from assistant import Assistant
-from assistant.page import THEME, build_page
+from assistant.page import DEMO_QUESTIONS, THEME, build_page
 
 BMD = "What was the BMD change under romosozumab?"
 
@@ -99,7 +99,7 @@ def test_an_example_is_asked_with_a_click_and_a_follow_up_keeps_the_case(page: o
 def test_the_page_says_that_it_is_no_advice_and_what_the_demo_is(page: object) -> None:
     page.get_by_text("They are not medical advice").wait_for()
     assert page.get_by_text("digests in our own words").is_visible()
-    assert page.get_by_role("button", name="How was lithium toxicity treated?").is_visible()
+    assert page.get_by_role("button", name=DEMO_QUESTIONS[1]).is_visible()
 
 
 def test_a_phone_shows_the_page_without_sideways_scrolling(page: object) -> None:

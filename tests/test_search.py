@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index import Filters, Index, build_index, open_index
-from index.errors import NoIndexError
+from index.errors import NoIndexError, WrongUseError
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,11 @@ def test_a_record_is_found_by_its_id(index: Index) -> None:
     assert record is not None
     assert record.is_digest
     assert index.get_record("doi:10.5555/nothing") is None
+
+
+def test_fewer_than_one_passage_cannot_be_asked_for(index: Index) -> None:
+    with pytest.raises(WrongUseError, match="top_k is 0"):
+        index.search("lithium", top_k=0)
 
 
 def test_a_folder_without_an_index_says_what_to_do(tmp_path: Path) -> None:
