@@ -116,7 +116,7 @@ def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _metadata(record: Record) -> Mapping[str, Any]:
-    """What the filters ask for, and the id, since Chroma refuses a row with nothing, as it does None and empty lists."""
+    """What the filters ask for, and the id: Chroma refuses a row of nothing, as it does None and empty lists."""
     values = {
         "record_id": record.record_id,
         "year": record.year,
