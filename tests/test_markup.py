@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from importlib.resources import files
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.markup import KNOWN_TAGS, clean_text, known_labels, read_abstract, read_inline
+from index.markup import KNOWN_TAGS, clean_text, read_abstract, read_inline
 
 
 def sections_of(markup: str) -> list[tuple[str, str]]:
@@ -121,9 +122,13 @@ def test_a_title_is_one_line_of_plain_text() -> None:
     assert read_inline("A <i>Bacillus\n</i> &amp; <b>me</b>: p<sub>1</sub>") == "A Bacillus & me: p₁"
 
 
-def test_the_listed_labels_are_case_folded() -> None:
-    assert {"background", "case description", "conclusions"} <= known_labels()
-    assert all(label == label.casefold().strip() for label in known_labels())
+LABELS = files("index").joinpath("section_labels.txt").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("label", [label for label in LABELS if label != "abstract"])  # that one heads the whole
+def test_every_listed_label_is_read_as_one(label: str) -> None:
+    assert sections_of(f"{label.upper()}: A cough.") == [(label.upper(), "A cough.")]
+    assert sections_of(f"{label.capitalize()}: A cough.") == [(label.capitalize(), "A cough.")]
 
 
 _PLAIN = st.text(st.characters(exclude_characters="&<>"), max_size=80)
