@@ -92,9 +92,9 @@ def test_a_cut_never_parts_a_letter_from_its_accents() -> None:
 @pytest.mark.parametrize("unit", ["a. ", "?!", "\n\n", "e.g. ", "(", ".", "A.B", " "], ids=repr)
 def test_hostile_text_takes_no_time(unit: str) -> None:
     record = record_with((unit * 100_000)[:100_000])
-    started = time.process_time()
+    started = time.thread_time()
     chunk_record(record)
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_what_is_embedded_names_the_case() -> None:

@@ -182,6 +182,6 @@ def test_reading_again_changes_nothing(text: str) -> None:
 )  # fmt: skip
 def test_hostile_input_takes_no_time(unit: str) -> None:
     hostile = (unit * 100_000)[:100_000]
-    started = time.process_time()
+    started = time.thread_time()
     read_abstract(hostile)
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 2  # this thread's own time; quadratic work would take minutes

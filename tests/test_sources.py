@@ -208,6 +208,6 @@ def test_a_rejection_can_be_written_as_utf_8_whatever_the_record_holds() -> None
 def test_a_long_jsonl_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
     """Neither the whole file nor a line after the first two is read before it is wanted."""
     path = write(tmp_path / "a.jsonl", lines(*[TOM] * 3) + lines({"id": "x", "abstract": "y" * 1_000}) * 20_000)
-    started = time.process_time()
+    started = time.thread_time()
     assert isinstance(next(iter(read_sources([path]))), RawRecord)
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
