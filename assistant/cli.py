@@ -1,4 +1,4 @@
-"""The command line: ask, chat, serve, index, doctor."""
+"""The command line: ask, chat, serve, index, evaluate, doctor."""
 
 from __future__ import annotations
 
@@ -136,6 +136,37 @@ def info(
         return
     for name, value in manifest.model_dump(mode="json").items():
         typer.echo(f"{name:15} {manifest.embedder if name == 'embedder' else _as_text(value)}")
+
+
+@app.command()
+def evaluate(
+    questions: Annotated[Path, typer.Option(help="File of questions, or with --qrels of queries (BEIR or TREC).")],
+    qrels: Annotated[Path | None, typer.Option(help="Judgements of the queries; records are ranked only.")] = None,
+    records: Annotated[list[str] | None, typer.Option(help="Ask these records, not an index; may be repeated.")] = None,
+    index: IndexOption = None,
+    llm: LlmOption = None,
+    compare: Annotated[Path | None, typer.Option(help="Report of an older run to compare with.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report to this file.")] = None,
+) -> None:
+    """Measure rankings, answers, citations and refusals on questions with known answers."""
+    from assistant.evaluation.command import evaluate_files
+    from assistant.evaluation.tables import render_report
+
+    try:
+        report = evaluate_files(
+            questions,
+            qrels_path=qrels,
+            record_paths=records or (),
+            index_dir=index,
+            llm=llm,
+            old_report_path=compare,
+            report_path=output,
+        )
+    except KeyboardInterrupt:
+        _stop("stopped; no report was written", EXIT_INTERRUPTED)
+    for warning in report.warnings:
+        typer.echo(f"casecite: {warning}", err=True)
+    typer.echo(render_report(report))
 
 
 @app.command()

@@ -1,0 +1,72 @@
+"""Two reports on the same questions: what changed, and whether chance alone would do that."""
+
+from __future__ import annotations
+
+from assistant.evaluation.intervals import Difference, estimate_difference
+from assistant.evaluation.questions import FileInfo
+from assistant.evaluation.report import (
+    SHARES,
+    Comparison,
+    GroupDifference,
+    Report,
+    Row,
+    RunInfo,
+    group_rows,
+)
+from index.errors import WrongUseError
+
+_Pairs = dict[tuple[str, int], tuple[Row, Row]]
+
+
+def compare_reports(old: Report, new: Report) -> Comparison:
+    """New minus old, question by question.
+
+    Raises:
+        WrongUseError: the reports are not of the same questions and judgements.
+    """
+    check_comparable(old.run, new.run.questions, new.run.qrels)
+    old_rows = {(row.id, row.turn): row for row in old.rows}
+    pairs = {key: (old_rows[key], row) for row in new.rows if (key := (row.id, row.turn)) in old_rows}
+    groups = group_rows([row for _, row in pairs.values()])
+    return Comparison(
+        old_run=old.run,
+        groups=tuple(
+            GroupDifference(kind=kind, questions=len(rows), measures=_differences(pairs, rows))
+            for kind, rows in groups.items()
+        ),
+    )
+
+
+def check_comparable(old: RunInfo, questions: FileInfo, qrels: FileInfo | None) -> None:
+    """Check that an old run was on these questions and judgements.
+
+    Raises:
+        WrongUseError: it was on others.
+    """
+    for what, before, now in (
+        ("questions", old.questions, questions),
+        ("qrels", old.qrels, qrels),
+    ):
+        if (before and before.sha256) != (now and now.sha256):
+            raise WrongUseError(
+                f"the {what} are not those of the old report: {_describe(now)} here, {_describe(before)} there",
+                remedy="compare runs on one version of one file",
+            )
+
+
+def _differences(pairs: _Pairs, rows: list[Row]) -> dict[str, Difference]:
+    """A measure is compared on the questions where it applies in both runs."""
+    differences = {}
+    for name in SHARES:
+        measured = [
+            (old.measures[name], new.measures[name])
+            for old, new in (pairs[row.id, row.turn] for row in rows)
+            if name in old.measures and name in new.measures
+        ]
+        if measured:
+            differences[name] = estimate_difference(*zip(*measured, strict=True))
+    return differences
+
+
+def _describe(file: FileInfo | None) -> str:
+    return f"{file.name} ({file.sha256[:12]})" if file else "none"

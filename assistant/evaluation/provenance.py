@@ -1,0 +1,72 @@
+"""What a run was made with: version, commit, machine, index."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.evaluation.questions import QuestionSet
+from assistant.evaluation.report import IndexInfo, MachineInfo, RunInfo
+from index.manifest import Manifest
+
+if TYPE_CHECKING:
+    from assistant.assistant import Assistant
+
+
+def describe_run(assistant: Assistant, manifest: Manifest, questions: QuestionSet) -> RunInfo:
+    """What makes a run of these questions repeatable."""
+    return RunInfo(
+        mode="ranking" if questions.qrels else "answers",
+        questions=questions.source,
+        qrels=questions.qrels,
+        index=IndexInfo(
+            build_id=manifest.build_id,
+            record_count=manifest.record_count,
+            embedder=str(manifest.embedder),
+        ),
+        settings_id=assistant.settings.settings_id,
+        llm=assistant.settings.llm,
+        casecite_version=version("casecite"),
+        git_commit=find_commit(Path(__file__)),
+        date=datetime.now(UTC).replace(microsecond=0),
+        machine=MachineInfo(
+            cores=_count_cores(),
+            system=platform.platform(),
+            python=platform.python_version(),
+        ),
+    )
+
+
+def find_commit(source: Path) -> str | None:
+    """The commit of the checkout that a source file is tracked in, with -dirty if it was changed; or None."""
+    git = shutil.which("git")
+    if git is None or _run_git(git, source.parent, "ls-files", "--error-unmatch", source.name) is None:
+        return None
+    return _run_git(
+        git,
+        source.parent,
+        "describe",
+        "--always",
+        "--abbrev=40",
+        "--dirty",
+        "--exclude=*",
+    )
+
+
+def _run_git(git: str, folder: Path, *arguments: str) -> str | None:
+    command = [git, "-C", str(folder), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no word of it is input
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def _count_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
