@@ -57,20 +57,11 @@ def _check_options(
     report_path: Path | None,
 ) -> None:
     if record_paths and index_dir:
-        raise WrongUseError(
-            "--records and --index are both given",
-            remedy="give one: records are built into an index",
-        )
+        raise WrongUseError("--records and --index are both given", remedy="give one: records are built into an index")
     if qrels_path and llm:
-        raise WrongUseError(
-            "--llm is given with --qrels",
-            remedy="leave it out: with qrels records are only ranked",
-        )
+        raise WrongUseError("--llm is given with --qrels", remedy="leave it out: with qrels records are only ranked")
     if report_path and (report_path.is_dir() or not report_path.absolute().parent.is_dir()):
-        raise WrongUseError(
-            f"no report can be written to {report_path}",
-            remedy="name a file in a folder that exists",
-        )
+        raise WrongUseError(f"no report can be written to {report_path}", remedy="name a file in a folder that exists")
 
 
 def _read_old(path: Path, questions: QuestionSet) -> Report:

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from assistant.evaluation.intervals import Difference, estimate_difference
 from assistant.evaluation.questions import FileInfo
-from assistant.evaluation.report import (
-    SHARES,
-    Comparison,
-    GroupDifference,
-    Report,
-    Row,
-    RunInfo,
-    group_rows,
-)
+from assistant.evaluation.report import SHARES, Comparison, GroupDifference, Report, Row, RunInfo, group_rows
 from index.errors import WrongUseError
 
 _Pairs = dict[tuple[str, int], tuple[Row, Row]]
@@ -43,10 +35,7 @@ def check_comparable(old: RunInfo, questions: FileInfo, qrels: FileInfo | None) 
     Raises:
         WrongUseError: it was on others.
     """
-    for what, before, now in (
-        ("questions", old.questions, questions),
-        ("qrels", old.qrels, qrels),
-    ):
+    for what, before, now in (("questions", old.questions, questions), ("qrels", old.qrels, qrels)):
         if (before and before.sha256) != (now and now.sha256):
             raise WrongUseError(
                 f"the {what} are not those of the old report: {_describe(now)} here, {_describe(before)} there",

@@ -81,12 +81,7 @@ def _p_value(differences: Sequence[float]) -> float:
     if len(differences) < 2:
         return 1.0
     result = stats.permutation_test(
-        (list(differences),),
-        _axis_mean,
-        permutation_type="samples",
-        n_resamples=PERMUTATIONS,
-        batch=BATCH,
-        rng=SEED,
+        (list(differences),), _axis_mean, permutation_type="samples", n_resamples=PERMUTATIONS, batch=BATCH, rng=SEED
     )
     return round(float(result.pvalue), DIGITS)
 

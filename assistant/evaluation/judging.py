@@ -39,11 +39,7 @@ def find_gold_records(questions: Iterable[Question], records: Iterable[Record]) 
     wanted = {gold_id for question in questions for gold_id in question.gold}
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        for name in {
-            record.source_id,
-            f"pmid:{record.pmid}",
-            record.record_id,
-        } & wanted:
+        for name in {record.source_id, f"pmid:{record.pmid}", record.record_id} & wanted:
             found[str(name)].add(record.record_id)
     return dict(found)
 
@@ -54,10 +50,7 @@ def resolve_gold(question: Question, found: Mapping[str, set[str]]) -> Gold:
     labels: dict[str, str] = {}
     for gold_id, grade in question.gold.items():
         record_ids = sorted(found.get(gold_id, ()))
-        label = next(
-            (labels[record_id] for record_id in record_ids if record_id in labels),
-            gold_id,
-        )
+        label = next((labels[record_id] for record_id in record_ids if record_id in labels), gold_id)
         relevance[label] = max(grade, relevance.get(label, 0))
         labels |= dict.fromkeys(record_ids, label)
     return Gold(relevance, labels)

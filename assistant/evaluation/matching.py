@@ -95,10 +95,7 @@ def holds_answer(quotes: Iterable[str], must_include: Iterable[str], answers: It
 
 def is_gold_sentence(quote: str, sentence: str) -> bool:
     """Whether a quote is a gold sentence, or either is a piece of the other; few words may differ."""
-    words, gold_words = (
-        _TOKEN.findall(normalise_text(quote)),
-        _TOKEN.findall(normalise_text(sentence)),
-    )
+    words, gold_words = (_TOKEN.findall(normalise_text(quote)), _TOKEN.findall(normalise_text(sentence)))
     shorter, longer = sorted((words, gold_words), key=len)
     if words == gold_words:
         return bool(words)

@@ -26,20 +26,14 @@ def describe_run(assistant: Assistant, manifest: Manifest, questions: QuestionSe
         questions=questions.source,
         qrels=questions.qrels,
         index=IndexInfo(
-            build_id=manifest.build_id,
-            record_count=manifest.record_count,
-            embedder=str(manifest.embedder),
+            build_id=manifest.build_id, record_count=manifest.record_count, embedder=str(manifest.embedder)
         ),
         settings_id=assistant.settings.settings_id,
         llm=assistant.settings.llm,
         casecite_version=version("casecite"),
         git_commit=find_commit(Path(__file__)),
         date=datetime.now(UTC).replace(microsecond=0),
-        machine=MachineInfo(
-            cores=_count_cores(),
-            system=platform.platform(),
-            python=platform.python_version(),
-        ),
+        machine=MachineInfo(cores=_count_cores(), system=platform.platform(), python=platform.python_version()),
     )
 
 
@@ -48,15 +42,7 @@ def find_commit(source: Path) -> str | None:
     git = shutil.which("git")
     if git is None or _run_git(git, source.parent, "ls-files", "--error-unmatch", source.name) is None:
         return None
-    return _run_git(
-        git,
-        source.parent,
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty",
-        "--exclude=*",
-    )
+    return _run_git(git, source.parent, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
 
 
 def _run_git(git: str, folder: Path, *arguments: str) -> str | None:

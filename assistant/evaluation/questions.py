@@ -102,7 +102,7 @@ def read_questions(path: str | Path) -> QuestionSet:
     """
     content, source = read_source(path)
     conversations: dict[str, tuple[Question, ...]] = {}
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         turns = _read_line(line, f"{path}, line {number}")

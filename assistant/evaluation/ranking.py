@@ -19,13 +19,7 @@ def measure_rankings(
     from ir_measures import RR, Qrel, ScoredDoc, Success, nDCG
 
     cutoffs = (1, 3, 5, 10)
-    names = dict(
-        zip(
-            (*(Success @ cutoff for cutoff in cutoffs), RR, nDCG @ 10),
-            RANKING_MEASURES,
-            strict=True,
-        )
-    )
+    names = dict(zip((*(Success @ cutoff for cutoff in cutoffs), RR, nDCG @ 10), RANKING_MEASURES, strict=True))
     qrels = [Qrel(query, record, grade) for query, judged in relevance.items() for record, grade in judged.items()]
     # trec_eval orders a run by score, so the ranks are given as scores.
     run = [

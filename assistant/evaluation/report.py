@@ -133,12 +133,7 @@ class Report(_Model):
 def summarise_rows(rows: Sequence[Row]) -> tuple[Group, ...]:
     """The measures over all rows, then kind by kind in the order in which they come."""
     return tuple(
-        Group(
-            kind=kind,
-            questions=len(group),
-            measures=_estimate(group),
-            latency_ms=_latency(group),
-        )
+        Group(kind=kind, questions=len(group), measures=_estimate(group), latency_ms=_latency(group))
         for kind, group in group_rows(rows).items()
     )
 
@@ -166,8 +161,7 @@ def read_report(path: str | Path) -> Report:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise WrongUseError(
-            f"{path} is no report of version {SCHEMA_VERSION}: {place}: {first['msg']}",
-            remedy=remedy,
+            f"{path} is no report of version {SCHEMA_VERSION}: {place}: {first['msg']}", remedy=remedy
         ) from error
 
 

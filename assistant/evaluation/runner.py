@@ -7,13 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assistant.evaluation.judging import (
-    Gold,
-    find_gold_records,
-    judge_answer,
-    label_ranking,
-    resolve_gold,
-)
+from assistant.evaluation.judging import Gold, find_gold_records, judge_answer, label_ranking, resolve_gold
 from assistant.evaluation.provenance import describe_run
 from assistant.evaluation.questions import Question, QuestionSet
 from assistant.evaluation.ranking import RANKING_DEPTH, measure_rankings
@@ -72,10 +66,7 @@ def evaluate(assistant: Assistant, questions: QuestionSet, progress: Progress | 
 
 
 def _ask_all(
-    assistant: Assistant,
-    questions: QuestionSet,
-    found: dict[str, set[str]],
-    progress: Progress | None,
+    assistant: Assistant, questions: QuestionSet, found: dict[str, set[str]], progress: Progress | None
 ) -> Iterator[_Outcome]:
     total = sum(1 for _ in questions)
     done = 0
@@ -89,10 +80,7 @@ def _ask_all(
             try:
                 outcome = (_rank if questions.qrels else _ask)(assistant, question, gold, history)
             except WrongUseError as error:
-                raise WrongUseError(
-                    f"question {question.question_id}: {error.args[0]}",
-                    remedy=error.remedy,
-                ) from error
+                raise WrongUseError(f"question {question.question_id}: {error.args[0]}", remedy=error.remedy) from error
             if outcome.answer:
                 history += [
                     Turn(role="user", content=question.text),
@@ -108,14 +96,7 @@ def _ask(assistant: Assistant, question: Question, gold: Gold, history: Sequence
     answer = assistant.ask(question.text, history)
     passages = assistant.search(answer.query, RANKING_DEPTH)
     ms = answer.timings_ms["total"]
-    return _Outcome(
-        question=question,
-        gold=gold,
-        query=answer.query,
-        passages=passages,
-        ms=ms,
-        answer=answer,
-    )
+    return _Outcome(question=question, gold=gold, query=answer.query, passages=passages, ms=ms, answer=answer)
 
 
 def _rank(assistant: Assistant, question: Question, gold: Gold, _history: Sequence[Turn]) -> _Outcome:

@@ -45,11 +45,7 @@ SHORT_NAMES = {
 
 def render_report(report: Report) -> str:
     """The run, the measures over all with their intervals, the measures by kind, and the comparison if there is one."""
-    parts = [
-        _describe_run(report),
-        _render_overall(report.groups[0]),
-        _render_kinds(report.groups),
-    ]
+    parts = [_describe_run(report), _render_overall(report.groups[0]), _render_kinds(report.groups)]
     if report.comparison:
         parts.append(_render_comparison(report.comparison))
     return "\n\n".join(parts)
@@ -74,12 +70,7 @@ def _render_overall(group: Group) -> str:
     ]
     latency = group.latency_ms
     rows.append(
-        (
-            "milliseconds a question, p50 / p95",
-            f"{latency.p50:.0f} / {latency.p95:.0f}",
-            "",
-            str(group.questions),
-        )
+        ("milliseconds a question, p50 / p95", f"{latency.p50:.0f} / {latency.p95:.0f}", "", str(group.questions))
     )
     return _table(("measure", "value", "95 % interval", "questions"), rows)
 
@@ -95,10 +86,7 @@ def _render_kinds(groups: Sequence[Group]) -> str:
         )
         for group in groups
     ]
-    return _table(
-        ("kind", "questions", *(SHORT_NAMES[name] for name in names), "ms p50 / p95"),
-        rows,
-    )
+    return _table(("kind", "questions", *(SHORT_NAMES[name] for name in names), "ms p50 / p95"), rows)
 
 
 def _render_comparison(comparison: Comparison) -> str:
@@ -118,14 +106,7 @@ def _render_comparison(comparison: Comparison) -> str:
     ]
     settings = f"settings {old.settings_id}, {old.llm or 'no chat model'}"
     head = f"Against the run of {old.date:%Y-%m-%d} (index {old.index.build_id}, {settings}):"
-    return (
-        head
-        + "\n\n"
-        + _table(
-            ("measure", "old", "new", "difference", "95 % interval", "p", "questions"),
-            rows,
-        )
-    )
+    return head + "\n\n" + _table(("measure", "old", "new", "difference", "95 % interval", "p", "questions"), rows)
 
 
 def _interval(item: Estimate, sign: str = "") -> str:
