@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from index.abbreviations import AbbreviationStore
 from index.chunking import WINDOW_CHARS, chunk_record, embedding_text
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
@@ -203,10 +204,13 @@ class _Run:
 
     def _index(self, embedder: Embedder) -> None:
         lexical = LexicalIndex.create(self._build_dir / "lexical")
+        abbreviations = AbbreviationStore.create(self._build_dir / "abbreviations.sqlite")
         vectors = VectorStore.create(self._build_dir / "vectors", self._collection, self._settings.chroma_url)
         try:
             for step in _steps(self._records):
-                lexical.add([record for record, _ in step])
+                records = [record for record, _ in step]
+                lexical.add(records)
+                abbreviations.add(records)
                 self._embed(step, embedder, vectors)
             self._verify(lexical, vectors)
         except BaseException:
@@ -215,6 +219,7 @@ class _Run:
             raise
         finally:
             vectors.close()
+            abbreviations.close()
 
     def _embed(self, step: Sequence[tuple[Record, list[Chunk]]], embedder: Embedder, vectors: VectorStore) -> None:
         carried = self._carried_vectors(step, embedder)

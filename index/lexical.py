@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +11,14 @@ import tantivy
 
 from index.folding import fold_text
 from index.types import Filters, Record
+from index.wording import fold_wording
 
 _ANALYZER = "english"
 _HEAP_BYTES = 64_000_000
 BACKGROUND_RECORDS = 1_000
+# The text twice: with and without how often a term stands in it. tantivy's k1 is fixed and counts repetition too high
+# for questions about one case; the mean of both does what a lower k1 would.
+_TEXT_FIELDS = ("text", "presence")
 
 
 class LexicalIndex:
@@ -50,19 +53,35 @@ class LexicalIndex:
         writer.wait_merging_threads()
         self._index.reload()
 
-    def search(self, query: str, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
-        """The `top_k` best records as (record id, BM25 score), best first, ties by id."""
-        terms = dict.fromkeys(analyse(query))
+    def search(self, terms: Mapping[str, float], top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
+        """The `top_k` best records for weighted terms as (record id, BM25 score), best first, ties by id."""
         if not terms:
             return []
-        schema, should = self._index.schema, tantivy.Occur.Should
-        words = tantivy.Query.boolean_query(
-            [(should, tantivy.Query.term_query(schema, "text", term)) for term in terms]
-        )
-        clauses = [(tantivy.Occur.Must, words), *((tantivy.Occur.Must, clause) for clause in self._clauses(filters))]
+        clauses = [self._any_of(terms), *self._clauses(filters)]
+        return self._found(clauses, top_k)
+
+    def score(self, terms: Mapping[str, float], record_ids: Sequence[str]) -> dict[str, float]:
+        """The BM25 scores of those of the records that hold any of the terms."""
+        if not terms or not record_ids:
+            return {}
+        named = tantivy.Query.term_set_query(self._index.schema, "record_id", list(record_ids))
+        return dict(self._found([self._any_of(terms), tantivy.Query.const_score_query(named, 0.0)], len(record_ids)))
+
+    def _any_of(self, terms: Mapping[str, float]) -> tantivy.Query:
+        """Records with any of the terms: their BM25 as usual, and as if each stood there once."""
+        query, schema = tantivy.Query, self._index.schema
+        weighted = [
+            (tantivy.Occur.Should, query.boost_query(query.term_query(schema, field, term), weight))
+            for term, weight in terms.items()
+            for field in _TEXT_FIELDS
+        ]
+        return query.boolean_query(weighted)
+
+    def _found(self, clauses: Sequence[tantivy.Query], top_k: int) -> list[tuple[str, float]]:
         searcher = self._index.searcher()
-        found = searcher.search(tantivy.Query.boolean_query(clauses), top_k, count=False)
-        scores = [(str(searcher.doc(address)["record_id"][0]), float(score)) for score, address in found.hits]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, clause) for clause in clauses])
+        hits = searcher.search(query, top_k, count=False).hits
+        scores = [(str(searcher.doc(address)["record_id"][0]), float(score)) for score, address in hits]
         return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
     def document_frequency(self, term: str) -> int:
@@ -89,8 +108,8 @@ class LexicalIndex:
 
 
 def analyse(text: str) -> list[str]:
-    """The terms of a text as the index holds them: lower case, no accents, stemmed; no stop or question words."""
-    return list(_query_analyzer().analyze(unicodedata.normalize("NFKC", text)))
+    """The terms of a text as the index holds them: one spelling, no accents, stemmed; no stop or question words."""
+    return list(_query_analyzer().analyze(fold_wording(text)))
 
 
 def background_frequency(term: str) -> int:
@@ -122,7 +141,6 @@ def _analyzer() -> tantivy.TextAnalyzer:
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     filters = (
         tantivy.Filter.remove_long(80),
-        tantivy.Filter.lowercase(),
         tantivy.Filter.ascii_fold(),
         tantivy.Filter.custom_stopword(_stop_words()),
         tantivy.Filter.stemmer("english"),
@@ -135,7 +153,8 @@ def _analyzer() -> tantivy.TextAnalyzer:
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("record_id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("text", tokenizer_name=_ANALYZER)
+    builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
+    builder.add_text_field("presence", tokenizer_name=_ANALYZER, index_option="basic")
     builder.add_integer_field("year", indexed=True, fast=True)
     builder.add_text_field("journal", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("publication_type", tokenizer_name="raw", index_option="basic")
@@ -146,7 +165,9 @@ def _schema() -> tantivy.Schema:
 def _document(record: Record) -> tantivy.Document:
     document = tantivy.Document()
     document.add_text("record_id", record.record_id)
-    document.add_text("text", unicodedata.normalize("NFKC", f"{record.title or ''}\n{record.abstract}"))
+    text = fold_wording(f"{record.title or ''}\n{record.abstract}")
+    for field in _TEXT_FIELDS:
+        document.add_text(field, text)
     if record.year is not None:
         document.add_integer("year", record.year)
     if record.journal:

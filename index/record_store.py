@@ -56,6 +56,15 @@ class RecordStore:
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM records").fetchone()[0])
 
+    def chunk_counts(self, record_ids: Sequence[str]) -> dict[str, int]:
+        """How many chunks each of those records has that are here."""
+        rows = self._connection.execute(
+            "SELECT record_id, json_array_length(chunks) FROM records "
+            "WHERE record_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(record_ids),),
+        )
+        return dict(rows.fetchall())
+
     def count_chunks(self) -> int:
         """How many chunks all records have together."""
         return int(self._connection.execute("SELECT sum(json_array_length(chunks)) FROM records").fetchone()[0] or 0)

@@ -6,18 +6,20 @@ import math
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from index.abbreviations import AbbreviationStore
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
 from index.layout import IndexLayout
 from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
 from index.manifest import Manifest, read_manifest
+from index.query import Query, read_query
 from index.record_store import RecordStore
 from index.settings import IndexSettings, index_settings
 from index.store import VectorStore
@@ -29,8 +31,7 @@ CHUNK_DEPTH = 150
 
 
 class _Scored(NamedTuple):
-    record: Record
-    chunk: Chunk
+    ordinal: int
     similarity: float
 
 
@@ -38,15 +39,22 @@ class OpenBuild:
     """One finished build, open for reading. It never changes, so one question sees one state of the records."""
 
     def __init__(
-        self, manifest: Manifest, records: RecordStore, vectors: VectorStore, lexical: LexicalIndex, embedder_name: str
+        self,
+        manifest: Manifest,
+        records: RecordStore,
+        vectors: VectorStore,
+        lexical: LexicalIndex,
+        abbreviations: AbbreviationStore,
+        embedder_name: str,
     ) -> None:
         """Take the parts; `open_build` opens them from a folder."""
         self.manifest = manifest
         self._records = records
         self._vectors = vectors
         self._lexical = lexical
+        self._abbreviations = abbreviations
         self._embedder_name = embedder_name
-        weakref.finalize(self, _close_parts, records, vectors)
+        weakref.finalize(self, _close_parts, records, vectors, abbreviations)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -72,18 +80,20 @@ class OpenBuild:
         """
         if top_k < 1:
             raise WrongUseError(f"top_k is {top_k}", remedy="ask for at least 1 passage")
-        lexical = dict(self._lexical.search(query, RECORD_DEPTH, filters))
-        by_record = self._score_chunks(self.embedder.embed_query(query), lexical, filters)
-        dense = {record_id: chunks[0].similarity for record_id, chunks in by_record.items()}
-        best = [
-            (scored, score)
-            for record_id, score in fuse_scores(dense, lexical)
-            for scored in by_record[record_id][: 1 if per_record else None]
-        ]
-        return [
-            Passage(record=scored.record, chunk=scored.chunk, score=score, rank=rank, stage="hybrid")
-            for rank, (scored, score) in enumerate(best[:top_k], start=1)
-        ]
+        read = self._read_query(query)
+        lexical = dict(self._lexical.search(read.terms, RECORD_DEPTH, filters))
+        by_record = self._score_chunks(self.embedder.embed_query(read.text), lexical, filters)
+        lexical |= self._lexical.score(read.terms, [record_id for record_id in by_record if record_id not in lexical])
+        fused = fuse_scores(
+            {record_id: chunks[0].similarity for record_id, chunks in by_record.items()},
+            {record_id: lexical.get(record_id, 0.0) for record_id in by_record},
+        )
+        best = (
+            (record_id, ordinal, score)
+            for record_id, score in fused
+            for ordinal, _ in by_record[record_id][: 1 if per_record else None]
+        )
+        return self._passages(list(islice(best, top_k)))
 
     def get_record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
@@ -109,28 +119,39 @@ class OpenBuild:
     def similarity(self, query: str, passage: Passage) -> float:
         """The cosine of the angle between a query and a passage, -1 to 1."""
         vector = self._vectors.vectors([passage.chunk.chunk_id])[passage.chunk.chunk_id]
-        return float(vector @ self.embedder.embed_query(query))
+        return float(vector @ self.embedder.embed_query(self._read_query(query).text))
 
     def document_frequency(self, term: str) -> int:
         """In how many records an analysed term stands."""
         return self._lexical.document_frequency(term)
 
+    def _read_query(self, query: str) -> Query:
+        return read_query(query, self._abbreviations.long_forms)
+
     def _score_chunks(
-        self, query_vector: Vectors, lexical: dict[str, float], filters: Filters | None
+        self, query_vector: Vectors, lexical: Iterable[str], filters: Filters | None
     ) -> dict[str, list[_Scored]]:
         """Every chunk of the records that either ranking found, with its exact similarity, the best chunk first."""
         nearest = self._vectors.query(query_vector, min(CHUNK_DEPTH, self.manifest.chunk_count), filters)
-        record_ids = dict.fromkeys([chunk_id.rpartition("#")[0] for chunk_id, _ in nearest])
-        found = [self._records.get(record_id) for record_id in record_ids | lexical]
-        pairs = [(record, chunk) for record, chunks in filter(None, found) for chunk in chunks]
-        vectors = self._vectors.vectors([chunk.chunk_id for _, chunk in pairs])
+        record_ids = dict.fromkeys([*(chunk_id.rpartition("#")[0] for chunk_id, _ in nearest), *lexical])
+        counts = self._records.chunk_counts(list(record_ids))
+        keys = [(record_id, ordinal) for record_id in record_ids for ordinal in range(counts.get(record_id, 0))]
+        vectors = self._vectors.vectors([f"{record_id}#{ordinal}" for record_id, ordinal in keys])
         by_record: dict[str, list[_Scored]] = {}
-        for record, chunk in pairs:
-            similarity = float(vectors[chunk.chunk_id] @ query_vector)
-            by_record.setdefault(record.record_id, []).append(_Scored(record, chunk, similarity))
+        for record_id, ordinal in keys:
+            similarity = float(vectors[f"{record_id}#{ordinal}"] @ query_vector)
+            by_record.setdefault(record_id, []).append(_Scored(ordinal, similarity))
         for chunks in by_record.values():
-            chunks.sort(key=lambda scored: (-scored.similarity, scored.chunk.ordinal))
+            chunks.sort(key=lambda scored: (-scored.similarity, scored.ordinal))
         return by_record
+
+    def _passages(self, best: Sequence[tuple[str, int, float]]) -> list[Passage]:
+        found = {record_id: self._records.get(record_id) for record_id, _, _ in best}
+        pairs = [(pair, ordinal, score) for record_id, ordinal, score in best if (pair := found[record_id])]
+        return [
+            Passage(record=record, chunk=chunks[ordinal], score=score, rank=rank, stage="hybrid")
+            for rank, ((record, chunks), ordinal, score) in enumerate(pairs, start=1)
+        ]
 
 
 class Index:
@@ -206,10 +227,11 @@ def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
     try:
         records = RecordStore.open(build_dir / "records.sqlite")
         lexical = LexicalIndex.open(build_dir / "lexical")
+        abbreviations = AbbreviationStore.open(build_dir / "abbreviations.sqlite")
         vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
     except (sqlite3.Error, ValueError, OSError) as error:
         raise NoIndexError(f"{build_dir} is damaged: {error}", remedy="casecite index build PATH") from error
-    return OpenBuild(manifest, records, vectors, lexical, settings.embedder)
+    return OpenBuild(manifest, records, vectors, lexical, abbreviations, settings.embedder)
 
 
 def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> None:
@@ -221,6 +243,7 @@ def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> Non
         )
 
 
-def _close_parts(records: RecordStore, vectors: VectorStore) -> None:
+def _close_parts(records: RecordStore, vectors: VectorStore, abbreviations: AbbreviationStore) -> None:
     records.close()
     vectors.close()
+    abbreviations.close()

@@ -1,0 +1,43 @@
+"""A question as the search reads it: ages spelt out, abbreviations opened by what the records say of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from index.abbreviations import short_forms
+from index.lexical import analyse
+from index.wording import spell_out_ages
+
+LONG_FORM_WEIGHT = 0.5
+LONG_FORMS = 3
+
+LongForms = Callable[[str], list[tuple[str, int]]]
+"""What an abbreviation stands for in the records and in how many of them, the most frequent first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """`text` is for the embedding model; `terms` are those of the lexical index, each with its weight."""
+
+    text: str
+    terms: dict[str, float]
+
+
+def read_query(question: str, long_forms: LongForms) -> Query:
+    """The question with what its abbreviations stand for.
+
+    The text gets the meaning that most records give an abbreviation, if it has the majority; the terms get the
+    three most frequent ones, each weighted by its share.
+    """
+    text, terms = question, dict.fromkeys(analyse(spell_out_ages(question)), 1.0)
+    for short in short_forms(question):
+        meanings = long_forms(short)
+        total = sum(uses for _, uses in meanings)
+        for long, uses in meanings[:LONG_FORMS]:
+            for term in analyse(long):
+                terms[term] = max(terms.get(term, 0.0), LONG_FORM_WEIGHT * uses / total)
+        if meanings and 2 * meanings[0][1] >= total:
+            text = re.sub(rf"\b{short}(?=s?\b)", f"{short} ({meanings[0][0]})", text)
+    return Query(text=text, terms=terms)
