@@ -10,10 +10,12 @@ from pathlib import Path
 import tantivy
 
 from index.folding import fold_text
+from index.misspelling import SAME_BEGINNING, nearest_words
 from index.types import Filters, Record
 from index.wording import fold_wording
 
 _ANALYZER = "english"
+_MAX_NEIGHBOURS = 2_000  # the most frequent ones
 _HEAP_BYTES = 64_000_000
 BACKGROUND_RECORDS = 1_000
 # The text twice: with and without how often a term stands in it. tantivy's k1 is fixed and counts repetition too high
@@ -87,6 +89,14 @@ class LexicalIndex:
     def document_frequency(self, term: str) -> int:
         """In how many records an analysed term stands."""
         return self._index.searcher().doc_freq("text", term)
+
+    def corrections(self, term: str) -> list[str]:
+        """The terms that an analysed term may have been meant to be, where no record holds it."""
+        if self.document_frequency(term):
+            return []
+        beginning = term[:SAME_BEGINNING]
+        known = self._index.searcher().terms_with_prefix("text", beginning, limit=_MAX_NEIGHBOURS)
+        return nearest_words(term, [word for word, _ in known])
 
     def __len__(self) -> int:
         return self._index.searcher().num_docs

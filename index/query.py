@@ -1,4 +1,4 @@
-"""A question as the search reads it: ages spelt out, abbreviations opened by what the records say of them."""
+"""A question as the search reads it: ages spelt out, abbreviations opened and slips mended by what the records hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from index.abbreviations import short_forms
 from index.lexical import analyse
 from index.wording import spell_out_ages
 
+CORRECTION_WEIGHT = 0.8
 LONG_FORM_WEIGHT = 0.5
 LONG_FORMS = 3
 
 LongForms = Callable[[str], list[tuple[str, int]]]
 """What an abbreviation stands for in the records and in how many of them, the most frequent first."""
+
+Corrections = Callable[[str], list[str]]
+"""What an analysed term that no record holds may have been meant to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +29,15 @@ class Query:
     terms: dict[str, float]
 
 
-def read_query(question: str, long_forms: LongForms) -> Query:
-    """The question with what its abbreviations stand for.
+def read_query(question: str, long_forms: LongForms, corrections: Corrections) -> Query:
+    """The question with what its abbreviations stand for and what its misspelt words may mean.
 
     The text gets the meaning that most records give an abbreviation, if it has the majority; the terms get the
     three most frequent ones, each weighted by its share.
     """
     text, terms = question, dict.fromkeys(analyse(spell_out_ages(question)), 1.0)
+    for meant in [meant for term in terms for meant in corrections(term)]:
+        terms.setdefault(meant, CORRECTION_WEIGHT)
     for short in short_forms(question):
         meanings = long_forms(short)
         total = sum(uses for _, uses in meanings)

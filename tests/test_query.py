@@ -10,6 +10,7 @@ import pytest
 from index import Index, build_index, open_index
 from index.abbreviations import AbbreviationStore, explained, short_forms
 from index.lexical import LexicalIndex, analyse
+from index.misspelling import count_slips, nearest_words
 from index.query import read_query
 from index.types import Record
 from index.wording import spell_out_ages
@@ -95,7 +96,7 @@ def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
     store.close()
     store = AbbreviationStore.open(tmp_path / "abbreviations.sqlite")
     assert store.long_forms("MS") == [("multiple sclerosis", 2), ("mitral stenosis", 1)]
-    query = read_query("age of the MS case", store.long_forms)
+    query = read_query("age of the MS case", store.long_forms, _no_corrections)
     assert query.text == "age of the MS (multiple sclerosis) case"
     assert query.terms["sclerosi"] > query.terms["stenosi"] > 0
     assert query.terms["age"] == 1
@@ -103,9 +104,40 @@ def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
 
 
 def test_an_abbreviation_is_not_opened_inside_a_word() -> None:
-    assert read_query("DIC after DI", lambda short: [("diabetes insipidus", 1)] if short == "DI" else []).text == (
-        "DIC after DI (diabetes insipidus)"
-    )
+    known = {"DI": [("diabetes insipidus", 1)]}
+    query = read_query("DIC after DI", lambda short: known.get(short, []), _no_corrections)
+    assert query.text == "DIC after DI (diabetes insipidus)"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "slips"),
+    [
+        ("abcd", "abcd", 0),
+        ("abcd", "abd", 1),
+        ("abcd", "abxcd", 1),
+        ("abcd", "axcd", 1),
+        ("abcd", "acbd", 1),
+        ("abcd", "badc", 2),
+        ("abcd", "wxyz", 3),
+    ],
+)
+def test_slips_are_counted_up_to_a_limit(one: str, other: str, slips: int) -> None:
+    assert count_slips(one, other, 2) == count_slips(other, one, 2) == slips
+
+
+def test_short_words_and_figures_are_not_corrected() -> None:
+    assert nearest_words("rahs", ["rash"]) == nearest_words("v600e", ["v600k"]) == nearest_words("lamotrig", []) == []
+    assert nearest_words("lamotrg", ["lamina", "lamotrig", "lamotr"]) == ["lamotrig", "lamotr"]
+    assert nearest_words("carbamzpin", ["carbamazepin", "carbam"]) == ["carbamazepin"]
+
+
+def test_only_words_that_no_record_holds_are_corrected(tmp_path: Path) -> None:
+    lexical = LexicalIndex.create(tmp_path / "lexical")
+    lexical.add([_record(number, text) for number, text in enumerate(["hepatoma", "hematoma after warfarin"])])
+    assert lexical.corrections("hepatoma") == []
+    assert lexical.corrections("warfrin") == ["warfarin"]
+    query = read_query("warfrin bleed", lambda _: [], lexical.corrections)
+    assert query.terms["warfrin"] > query.terms["warfarin"] > 0
 
 
 def test_lexical_scores_of_named_records_are_those_of_the_search(tmp_path: Path) -> None:
@@ -141,10 +173,16 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
         pytest.param("41F with central DI", "1", id="abbreviation of another record, age, sex"),
         pytest.param("lung oedema when", "2", id="British spelling"),
         pytest.param("œsophageal battery", "3", id="ligature"),
+        pytest.param("boy with epilepsy, rash from carbamezapine", "5", id="misspelt drug"),
+        pytest.param("rash from lamtrigine in a boy", "6", id="letter left out"),
     ],
 )
 def test_the_record_is_found_in_other_words(index: Index, question: str, pmid: str) -> None:
     assert index.search(question)[0].record.pmid == pmid
+
+
+def _no_corrections(_: str) -> list[str]:
+    return []
 
 
 def _record(number: int, abstract: str) -> Record:
