@@ -1,9 +1,10 @@
-"""How well the search finds records, and how fast: one line of docs/results/retrieval.json for each question file.
+"""How well the search finds records, how fast, and what each part of reading a question gives.
 
     python benchmarks/measure_retrieval.py -o docs/results/retrieval.json INDEX=QUESTIONS ...
 
-QUESTIONS is a JSONL file of questions with `gold_doc_ids` (questions without are left out), of training questions with
-`id`, `q` and `s`, or a BEIR `queries` file with its `qrels` (named alike) beside it.
+QUESTIONS is a JSONL file of questions with `gold_doc_ids` (questions without are left out, as are lists of records), of
+training questions with `id`, `q` and `s`, or a BEIR `queries` file with its `qrels` (named alike) beside it. Every file
+is asked as it is, and once with a slip in the rarest word of each question. Times are those of the search as it ships.
 """
 
 from __future__ import annotations
@@ -12,39 +13,83 @@ import argparse
 import gzip
 import json
 import math
+import re
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from index import Index, open_index
+from index.lexical import analyse
+from index.query import Query, read_query
 
 DEPTHS = (1, 3, 10, 16, 20, 50)
 NDCG_DEPTH = 10
+SLIP_MIN_CHARS = 6
 
 Question = tuple[str, frozenset[str]]
+Results = list[dict[str, Any]]
+
+
+def _typed(question: str, *_: object) -> Query:
+    return Query(text=question, terms=dict.fromkeys(analyse(question), 1.0))
+
+
+def _nothing(_: str) -> list[Any]:
+    return []
+
+
+VARIANTS: Mapping[str, tuple[str, Any]] = {
+    "as shipped": ("index.search.read_query", read_query),
+    "without abbreviations": ("index.search.read_query", lambda text, _, mend: read_query(text, _nothing, mend)),
+    "without corrections": ("index.search.read_query", lambda text, longer, _: read_query(text, longer, _nothing)),
+    "without ages": ("index.query.spell_out_ages", str),
+    "without presence": ("index.lexical._TEXT_FIELDS", ("text",)),
+    "words as typed": ("index.search.read_query", _typed),
+}
 
 
 def main() -> None:
     """Measure every pair of index and questions, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="+", metavar="INDEX=QUESTIONS")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--sample", type=int, default=2_000, help="at most so many questions of a file, evenly spread")
     options = parser.parse_args()
-    results = []
+    results: Results = []
     for pair in options.pairs:
         folder, _, file = pair.partition("=")
         questions = [(question, gold) for question, gold in read_questions(Path(file)) if gold]
-        stride = max(1, len(questions) // options.sample)
-        measured = measure(open_index(folder), questions[::stride][: options.sample])
-        results.append({"questions": "/".join(Path(file).parts[-2:]), **measured})
-        print(json.dumps(results[-1]))
-    options.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        sample = questions[:: math.ceil(len(questions) / options.sample)]
+        results += measure_all("/".join(Path(file).parts[-2:]), open_index(folder), sample)
+        options.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 
-def measure(index: Index, questions: Sequence[Question]) -> dict[str, Any]:
+def measure_all(name: str, index: Index, questions: Sequence[Question]) -> Results:
+    """Each variant of the search over the questions as they are and misspelt."""
+    random = Random(0)
+    misspelt = [(misspell(question, index, random), gold) for question, gold in questions]
+    results: Results = []
+    for asked, kind in ((questions, "as typed"), (misspelt, "misspelt")):
+        head = {"questions": name, "spelling": kind, "records": index.manifest.record_count, "count": len(questions)}
+        timed = {"variant": "as shipped", **measure(index, asked)}
+        vector = index.current().embedder.embed_query
+        with patch.object(index.current().embedder, "embed_query", cache(vector)):
+            for variant, (target, replacement) in list(VARIANTS.items())[1:]:
+                with patch(target, replacement):
+                    measured = {key: value for key, value in measure(index, asked).items() if not key.endswith("_ms")}
+                    results.append({**head, "variant": variant, **measured})
+        results.insert(-len(VARIANTS) + 1, {**head, **timed})
+    for row in results:
+        print(json.dumps(row))
+    return results
+
+
+def measure(index: Index, questions: Sequence[Question]) -> dict[str, float]:
     """The share of questions with a gold record among the first N, nDCG and the time of a search."""
     first_ranks, gains, seconds = [], [], []
     index.search("warm up")
@@ -57,13 +102,32 @@ def measure(index: Index, questions: Sequence[Question]) -> dict[str, Any]:
         first_ranks.append(min(ranks, default=math.inf))
         gains.append(_ndcg(ranks, len(gold)))
     return {
-        "records": index.manifest.record_count,
-        "count": len(questions),
         **{f"hit@{depth}": round(statistics.mean(rank <= depth for rank in first_ranks), 4) for depth in DEPTHS},
         f"ndcg@{NDCG_DEPTH}": round(statistics.mean(gains), 4),
         "median_ms": round(1_000 * statistics.median(seconds), 1),
         "p95_ms": round(1_000 * statistics.quantiles(seconds, n=20)[-1], 1),
     }
+
+
+def misspell(question: str, index: Index, random: Random) -> str:
+    """The question with a letter lost, doubled, moved or wrong inside its rarest long word that the records hold."""
+    build = index.current()
+    uses = {
+        word: count
+        for word in re.findall(rf"[A-Za-z]{{{SLIP_MIN_CHARS},}}", question)
+        if (count := max(map(build.document_frequency, analyse(word)), default=0))
+    }
+    if not uses:
+        return question
+    word = min(uses, key=lambda word: uses[word])
+    at = random.randrange(1, len(word) - 1)
+    middles = (
+        word[at + 1],
+        word[at] * 2 + word[at + 1],
+        word[at + 1] + word[at],
+        random.choice("aeiou") + word[at + 1],
+    )
+    return question.replace(word, word[:at] + random.choice(middles) + word[at + 2 :], 1)
 
 
 def read_questions(file: Path) -> Iterator[Question]:
