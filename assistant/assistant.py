@@ -6,23 +6,28 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from assistant.condense import check_question, condense, read_history
-from assistant.evidence import gather_evidence
-from assistant.extractive import draft_quotes
+from assistant.condense import check_question, read_history
+from assistant.evidence import ReadRecord, gather_evidence, rank_passages, read_passages
+from assistant.extractive import draft_list, draft_quotes
 from assistant.gate import estimate_answerable, read_calibration
 from assistant.generative import ChatModelError, open_chat_model, write_draft
+from assistant.listing import gather_listed
+from assistant.reader import load_reader
+from assistant.reranking import load_reranker
+from assistant.retrieval import Retrieved, retrieve
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
 from assistant.verify import CheckedDraft, check_draft, parse_draft
 from index.errors import WrongUseError
 from index.search import Index, open_index
-from index.types import Filters
+from index.types import Filters, Passage
 from prompts import ABSTAIN_SENTENCE
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 History = Iterable[Turn | Mapping[str, Any]]
 
 MODEL_EVIDENCE = 12
+READINGS_KEPT = 128
 _NOTHING = CheckedDraft(text=ABSTAIN_SENTENCE, claims=(), citations=())
 
 
@@ -42,6 +48,8 @@ class Assistant:
         self.index = index
         self.settings = settings
         self._model = model
+        # The slow part of an answer; asked again of the same records, it is the same.
+        self._read = lru_cache(maxsize=READINGS_KEPT)(self._read_passages)
 
     @classmethod
     def open(cls, index_dir: str | Path | None = None, llm: str | None = None, **settings: Any) -> Self:
@@ -75,18 +83,19 @@ class Assistant:
         started = time.perf_counter()
         timings: dict[str, float] = {}
         question = check_question(question)
-        query = condense(question, read_history(history))
+        turns = read_history(history)
         build = self.index.current()
         yield AnswerEvent(step="searching")
         with _timed(timings, "search"):
-            passages = build.search(query, self.settings.top_k, filters)
-        yield AnswerEvent(step=f"reading {len(passages)} records")
-        with _timed(timings, "evidence"):
-            evidence = gather_evidence(query, passages, build)
-            confidence = estimate_answerable(query, passages, build)
+            found = retrieve(question, turns, build, self.settings.top_k, filters)
+        yield AnswerEvent(step=f"reading {len(found.passages)} records")
+        with _timed(timings, "reading"):
+            read = self._read(found.focus, tuple(found.passages))
+            evidence = gather_listed(read) if found.is_list else gather_evidence(found.focus, read)
+            confidence = estimate_answerable(found.query, read, build)
         with _timed(timings, "answer"):
-            if evidence and confidence >= read_calibration().threshold:
-                checked, mode, warnings = self._write(query, evidence)
+            if evidence and (found.is_list or confidence >= read_calibration().threshold):
+                checked, mode, warnings = self._write(found, evidence)
             else:
                 checked, mode, warnings = _NOTHING, self._mode, ()
         for end in (position for position, letter in enumerate(checked.text) if letter == "\n"):
@@ -94,7 +103,7 @@ class Assistant:
         timings["total"] = round((time.perf_counter() - started) * 1_000, 1)
         answer = Answer(
             question=question,
-            query=query,
+            query=found.query,
             text=checked.text,
             claims=checked.claims,
             citations=checked.citations,
@@ -109,6 +118,19 @@ class Assistant:
             warnings=warnings,
         )
         yield AnswerEvent(step="done", text=answer.text, answer=answer)
+
+    def search(self, query: str, top_k: int = 10, filters: Filters | None = None) -> list[Passage]:
+        """The `top_k` best records for a query, by one passage each, in the order in which the assistant ranks them.
+
+        As many as an answer would be made from are read and ranked by the reader; the rest follow as searched.
+        """
+        found = self.index.search(query, max(top_k, self.settings.top_k), filters)
+        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k])))
+        rest = [
+            replace(passage, score=read[-1].score * passage.score, rank=rank)  # below all that were read
+            for rank, passage in enumerate(found[len(read) :], len(read) + 1)
+        ]
+        return [*read, *rest][:top_k]
 
     async def aask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
         """`ask` without blocking the event loop."""
@@ -136,12 +158,16 @@ class Assistant:
     def _mode(self) -> Mode:
         return "generative" if self._model is not None else "extractive"
 
-    def _write(self, query: str, evidence: Sequence[Evidence]) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
+    def _read_passages(self, query: str, passages: tuple[Passage, ...]) -> tuple[ReadRecord, ...]:
+        reranker = load_reranker(self.settings.reranker) if self.settings.reranker else None
+        return tuple(read_passages(query, passages, load_reader(), reranker))
+
+    def _write(self, found: Retrieved, evidence: Sequence[Evidence]) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
         """The checked answer of the chat model, or of quotes where there is none or its draft does not hold."""
         warnings: tuple[str, ...] = ()
         if self._model is not None:
             try:
-                draft = write_draft(self._model, query, evidence[:MODEL_EVIDENCE])
+                draft = write_draft(self._model, found.query, evidence[:MODEL_EVIDENCE])
             except ChatModelError as error:
                 warnings = (f"{error}; the answer is made of quotes instead",)
             else:
@@ -153,7 +179,8 @@ class Assistant:
                 warnings = (
                     "nothing that the chat model wrote was in the records; the answer is made of quotes instead",
                 )
-        return check_draft(draft_quotes(evidence), evidence), "extractive", warnings
+        quotes = draft_list(evidence) if found.is_list else draft_quotes(evidence)
+        return check_draft(quotes, evidence), "extractive", warnings
 
 
 def answer(question: str) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from assistant.types import Turn
 from index.errors import WrongUseError
@@ -20,6 +20,9 @@ _REFERS_BACK = re.compile(
     r"|\b(he|she|him|his|her|hers|they|them|their|it|its|this|that|these|those|same|one|ones|there|then)\b",
     re.IGNORECASE,
 )
+
+
+_QUOTED = re.compile(r"“([^”\n]+)”")
 
 
 def check_question(question: str) -> str:
@@ -60,7 +63,14 @@ def read_history(history: Iterable[Turn | Mapping[str, Any]]) -> tuple[Turn, ...
     return tuple(turns)
 
 
-def condense(question: str, history: tuple[Turn, ...]) -> str:
+class StandaloneQuery(NamedTuple):
+    """A question that can be searched by itself, and whether it had to be completed from the conversation."""
+
+    text: str
+    is_follow_up: bool
+
+
+def condense(question: str, history: tuple[Turn, ...]) -> StandaloneQuery:
     """The query of a question: a follow-up is searched together with the question that named the case.
 
     A question that refers back, or has few words of its own and no rare one, is joined to the one before it, and that
@@ -68,12 +78,18 @@ def condense(question: str, history: tuple[Turn, ...]) -> str:
     """
     asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
     parts = [question]
-    while asked and _is_follow_up(parts[0]):
+    while asked and _refers_back(parts[0]):
         parts.insert(0, asked.pop())
-    return " ".join(dict.fromkeys([parts[0], question]))
+    return StandaloneQuery(" ".join(dict.fromkeys([parts[0], question])), len(parts) > 1)
 
 
-def _is_follow_up(question: str) -> bool:
+def quoted_before(history: tuple[Turn, ...]) -> list[str]:
+    """What the last answer quotes, in its order."""
+    last = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
+    return _QUOTED.findall(last)
+
+
+def _refers_back(question: str) -> bool:
     if _REFERS_BACK.search(question):
         return True
     terms = set(analyse(question))

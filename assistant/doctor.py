@@ -27,12 +27,15 @@ class Finding(NamedTuple):
 
 
 def examine(index_dir: Path | None = None, llm: str | None = None) -> Iterator[Finding]:
-    """Look at the installation, the embedding model, the index, the chat model and the disk, in this order."""
+    """Look at the installation, the models, the index, the chat model and the disk, in this order."""
     yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
     for name in PACKAGES:
         yield _examine("package", partial(_describe_package, name))
     settings = index_settings(index_dir)
     yield _examine("embedding model", lambda: _describe_embedder(settings.embedder))
+    yield _examine("reader", _describe_reader)
+    if reranker := AssistantSettings().reranker:
+        yield _examine("reranker", lambda: _describe_reranker(reranker))
     yield _examine("index", lambda: _describe_index(settings.index_dir))
     yield _examine("chat model", lambda: _describe_chat_model(llm or AssistantSettings().llm))
     folder = next(path for path in (settings.index_dir, *settings.index_dir.absolute().parents) if path.exists())
@@ -58,6 +61,19 @@ def _describe_embedder(name: str) -> str:
 
     precision = "bfloat16" if has_fast_bfloat16() else "float32"
     return f"{load_embedder(name).identity}, {precision}"
+
+
+def _describe_reader() -> str:
+    from assistant.reader import load_reader
+
+    return f"packaged, weights {(load_reader().digest or '')[:12]}"
+
+
+def _describe_reranker(name: str) -> str:
+    from assistant.reranking import load_reranker
+
+    load_reranker(name)
+    return name
 
 
 def _describe_index(index_dir: Path) -> str:

@@ -1,104 +1,163 @@
-"""The best passages to the sentences that may be cited."""
+"""The best passages to the sentences that may be cited, as the reader ranks them."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
+from assistant.reader import Reader, Reading, Report
+from assistant.reranking import Reranker
 from assistant.types import Evidence, QuotedField
-from index.lexical import analyse
-from index.search import OpenBuild
 from index.sentences import split_sentences
 from index.types import Passage, Record
 
-MAX_EVIDENCE = 20
-
-# Weights of what speaks for a sentence, chosen on the training questions (docs/log.md).
-RECORD_WEIGHT = 5.6
-SIMILARITY_WEIGHT = 4.6
-OVERLAP_WEIGHT = 0.9
-FIGURE_WEIGHT = 1.5
-FIRST_RECORD_WEIGHT = 1.5
-POSITION_WEIGHT = 1.4
-TITLE_WEIGHT = -1.5
-
-_FIGURE_WORDS = frozenset(
-    analyse(
-        "age amount concentration count days dose dosage duration far fast frequently height high hours interval "
-        "length level long low many months much number often old percentage quickly rate score size soon titer titre "
-        "value volume weeks weight years"
-    )
+MAX_EVIDENCE = 24
+# How much a record's place in the search counts beside the reader's logit; chosen on training questions (docs/log.md).
+SEARCH_WEIGHT = 12.0
+BACKGROUND_WEIGHT = 0.3
+_REMEMBERED_ABSTRACTS = 4_096
+_BACKGROUND_LABEL_WORDS = frozenset(
+    {
+        *("aim", "aims", "background", "context", "importance", "introduction"),
+        *("objective", "objectives", "purpose", "rationale", "relevance"),
+    }
+)
+# The present tense, or a word for what mostly holds: case reports tell their case in the past.
+_ASKS_IN_GENERAL = re.compile(
+    r"^(?:what|which|how\s+(?:common|rare|frequent|often))\s+(?:is|are|do|does|can|causes)\b"
+    r"|\b(?:usually|generally|in general|commonly|typically|normally|prevalence|incidence)\b",
+    re.IGNORECASE,
 )
 
 
-class _Sentence(NamedTuple):
-    passage: Passage
+class Sentence(NamedTuple):
+    """A sentence and its place in a record."""
+
     field: QuotedField
     start: int
     end: int
     text: str
 
 
-def gather_evidence(query: str, passages: Sequence[Passage], build: OpenBuild) -> tuple[Evidence, ...]:
-    """The sentences of the passages' records that are likeliest to answer the query, best first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRecord:
+    """A record that was found and read.
+
+    `sentences` begin with the title where there is one. `score` is the logit for the record, from search and reader;
+    `logits` are those of the sentences, in their order.
+    """
+
+    passage: Passage
+    sentences: tuple[Sentence, ...]
+    score: float
+    logits: tuple[float, ...]
+
+
+def read_passages(
+    query: str, passages: Sequence[Passage], reader: Reader, reranker: Reranker | None = None
+) -> list[ReadRecord]:
+    """The passages' records, read as a whole, the likeliest to answer first.
 
     All of a record is read, not only the passage that found it: a question names the case in one place and asks for
-    what stands in another.
+    what stands in another. A reranker takes over the order; how sure it is that any record answers stays the reader's.
     """
-    sentences = [sentence for passage in passages for sentence in _sentences(passage)]
-    if not sentences:
-        return ()
-    scores = _score_sentences(query, sentences, build)
-    order = sorted(range(len(sentences)), key=lambda at: (-scores[at], at))[:MAX_EVIDENCE]
-    return tuple(
-        _as_evidence(sentences[at], key=f"e{number}", score=float(scores[at])) for number, at in enumerate(order, 1)
-    )
+    split = [tuple(split_record(passage.record)) for passage in passages]
+    readings = reader.read(query, [as_report(sentences) for sentences in split])
+    scores = [
+        reading.record + SEARCH_WEIGHT * (passage.score - 1)
+        for passage, reading in zip(passages, readings, strict=True)
+    ]
+    if reranker is not None:
+        scores = reorder(scores, reranker.score_records(query, [passage.record for passage in passages]))
+    read = [
+        ReadRecord(passage=passage, sentences=sentences, score=score, logits=_logits(sentences, reading))
+        for passage, sentences, score, reading in zip(passages, split, scores, readings, strict=True)
+    ]
+    return sorted(read, key=lambda item: (-item.score, item.passage.rank))
 
 
-def asks_for_figure(query: str) -> bool:
-    """Whether a number is likely to be the answer."""
-    return not _FIGURE_WORDS.isdisjoint(analyse(query))
+def reorder(scores: Sequence[float], order_by: Sequence[float]) -> list[float]:
+    """The same scores dealt out anew: the best to the place where `order_by` is highest, and so on."""
+    places = sorted(range(len(scores)), key=lambda place: -order_by[place])
+    dealt = [0.0] * len(scores)
+    for place, score in zip(places, sorted(scores, reverse=True), strict=True):
+        dealt[place] = score
+    return dealt
 
 
-def _sentences(passage: Passage) -> Iterator[_Sentence]:
-    record = passage.record
-    if record.title:
-        yield _Sentence(passage, "title", 0, len(record.title), record.title)
-    line_start = 0
-    for line in record.abstract.split("\n"):  # a section without a full stop does not run into the next
-        for start, end in split_sentences(line):
-            yield _Sentence(passage, "abstract", line_start + start, line_start + end, line[start:end])
-        line_start += len(line) + 1
-
-
-def _score_sentences(query: str, sentences: Sequence[_Sentence], build: OpenBuild) -> Sequence[float]:
-    """A weighted sum of what speaks for each sentence as the answer."""
-    terms = {term: build.term_weight(term) for term in analyse(query)}
-    total = sum(terms.values()) or 1.0
-    vectors = build.embedder.embed_documents([sentence.text for sentence in sentences])
-    similarities = vectors @ build.embedder.embed_query(query)
-    wants_figure = asks_for_figure(query)
+def rank_passages(read: Sequence[ReadRecord]) -> list[Passage]:
+    """The passages in the order of the reader, scored with the probability that theirs is the record that answers."""
+    chances = choose([item.score for item in read])
     return [
-        SIMILARITY_WEIGHT * float(similarity)
-        + OVERLAP_WEIGHT * sum(terms.get(term, 0.0) for term in set(analyse(sentence.text))) / total
-        + FIGURE_WEIGHT * (wants_figure and any(map(str.isdigit, sentence.text)))
-        + _score_place(sentence)
-        for sentence, similarity in zip(sentences, similarities, strict=True)
+        replace(item.passage, score=chance, rank=rank, stage="reader")
+        for rank, (item, chance) in enumerate(zip(read, chances, strict=True), start=1)
     ]
 
 
-def _score_place(sentence: _Sentence) -> float:
-    """What speaks for a sentence by where it stands: in the best record, and late, where values and outcomes are."""
-    passage = sentence.passage
-    if sentence.field == "title":
-        position = TITLE_WEIGHT
-    else:
-        position = POSITION_WEIGHT * sentence.start / len(passage.record.abstract)
-    return RECORD_WEIGHT * passage.score + FIRST_RECORD_WEIGHT * (passage.rank == 1) + position
+def gather_evidence(query: str, read: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
+    """The sentences likeliest to answer, best first: the probability of the record times that of the sentence in it.
+
+    What a record says of the background counts less, unless the query asks in general: a question is asked of the case.
+    """
+    background_weight = 1.0 if _ASKS_IN_GENERAL.search(query) else BACKGROUND_WEIGHT
+    scored = [
+        (
+            record_chance * chance * (background_weight if is_background(item.passage.record, sentence) else 1.0),
+            item,
+            sentence,
+        )
+        for item, record_chance in zip(read, choose([item.score for item in read]), strict=True)
+        for sentence, chance in zip(item.sentences, choose(item.logits), strict=True)
+    ]
+    scored.sort(key=lambda entry: -entry[0])  # stable, so ties keep the order of records and of their sentences
+    return tuple(
+        as_evidence(item.passage.record, sentence, key=f"e{number}", score=score)
+        for number, (score, item, sentence) in enumerate(scored[:MAX_EVIDENCE], 1)
+    )
 
 
-def _as_evidence(sentence: _Sentence, key: str, score: float) -> Evidence:
-    record = sentence.passage.record
+def choose(logits: Sequence[float]) -> list[float]:
+    """The probability of each of several choices, of which none may hold: a softmax with a logit of 0 beside them."""
+    top = max([0.0, *logits])
+    weights = [math.exp(logit - top) for logit in logits]
+    total = sum(weights) + math.exp(-top)
+    return [weight / total for weight in weights]
+
+
+def split_record(record: Record) -> Iterator[Sentence]:
+    """The title, where there is one, and the sentences of the abstract."""
+    if record.title:
+        yield Sentence("title", 0, len(record.title), record.title)
+    yield from _split_abstract(record.abstract)
+
+
+def as_report(sentences: Sequence[Sentence]) -> Report:
+    """The sentences of a record as the reader takes them."""
+    title = next((sentence.text for sentence in sentences if sentence.field == "title"), "")
+    return Report(title, tuple(sentence.text for sentence in sentences if sentence.field == "abstract"))
+
+
+@lru_cache(maxsize=_REMEMBERED_ABSTRACTS)
+def _split_abstract(abstract: str) -> tuple[Sentence, ...]:
+    sentences, line_start = [], 0
+    for line in abstract.split("\n"):  # a section without a full stop does not run into the next
+        for start, end in split_sentences(line):
+            sentences.append(Sentence("abstract", line_start + start, line_start + end, line[start:end]))
+        line_start += len(line) + 1
+    return tuple(sentences)
+
+
+def _logits(sentences: Sequence[Sentence], reading: Reading) -> tuple[float, ...]:
+    has_title = bool(sentences) and sentences[0].field == "title"
+    return (reading.title, *reading.sentences) if has_title else reading.sentences
+
+
+def as_evidence(record: Record, sentence: Sentence, key: str, score: float) -> Evidence:
+    """A sentence of a record as evidence."""
     return Evidence(
         key=key,
         record=record,
@@ -111,5 +170,11 @@ def _as_evidence(sentence: _Sentence, key: str, score: float) -> Evidence:
     )
 
 
-def _section_of(record: Record, sentence: _Sentence) -> str | None:
+def is_background(record: Record, sentence: Sentence) -> bool:
+    """Whether a sentence stands in a section on what was known before, or on why the case is reported."""
+    section = _section_of(record, sentence) if sentence.field == "abstract" else None
+    return section is not None and not _BACKGROUND_LABEL_WORDS.isdisjoint(section.casefold().split())
+
+
+def _section_of(record: Record, sentence: Sentence) -> str | None:
     return next((label for label, start, end in record.sections if start <= sentence.start < end), None)

@@ -74,8 +74,8 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860) 
     Raises:
         WrongUseError: the port is taken or cannot be used.
     """
-    # Loads the model, so that the first question need not wait for it.
-    assistant.index.current().embedder.embed_query(TITLE)
+    # Loads the models, so that the first question need not wait for them.
+    assistant.search(TITLE)
     try:
         build_page(assistant).queue(max_size=64).launch(
             server_name=host, server_port=port, theme=THEME, footer_links=["api"], quiet=False, show_error=True

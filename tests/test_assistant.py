@@ -97,7 +97,37 @@ def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
 def test_a_question_that_refers_back_is_searched_with_the_one_before(
     history: list[str], question: str, query: str
 ) -> None:
-    assert condense(question, tuple(Turn(role="user", content=text) for text in history)) == query
+    assert condense(question, tuple(Turn(role="user", content=text) for text in history)).text == query
+
+
+def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_of_the_quote(
+    demo_assistant: Assistant,
+) -> None:
+    first = demo_assistant.ask("What was the plasma lithium of the woman with kidney failure?")
+    case = first.citations[0].record.record_id
+    for content in (first.text, first.to_markdown()):
+        history = [Turn(role="user", content=first.question), Turn(role="assistant", content=content)]
+        given = demo_assistant.ask("and how old was she?", history)
+        assert given.evidence[0].record.record_id == case
+
+
+def test_the_search_gives_the_records_in_the_order_of_the_reader_and_goes_on_after_it(
+    demo_assistant: Assistant,
+) -> None:
+    passages = demo_assistant.search(BMD, top_k=15)
+    assert passages[0].record.doi == "10.21037/acr-24-163"
+    assert [passage.rank for passage in passages] == list(range(1, 16))
+    scores = [passage.score for passage in passages]
+    assert scores == sorted(scores, reverse=True)
+    assert {passage.stage for passage in passages[:10]} == {"reader"}
+    assert len({passage.record.record_id for passage in passages}) == 15
+
+
+def test_the_same_question_again_is_not_read_again(demo_index_dir: Path) -> None:
+    with Assistant.open(demo_index_dir) as assistant:
+        first, second = assistant.ask(BMD), assistant.ask(BMD)
+    assert second.citations == first.citations
+    assert second.timings_ms["reading"] < first.timings_ms["reading"] / 3
 
 
 def test_filters_reach_the_search(demo_assistant: Assistant) -> None:

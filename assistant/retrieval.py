@@ -1,0 +1,64 @@
+"""A question, with what was said before, to the passages whose records are read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from assistant.condense import condense, quoted_before
+from assistant.listing import SEARCH_DEPTH, asks_for_list, select_listed, topic_of
+from assistant.types import Turn
+from index.folding import fold_text
+from index.search import OpenBuild
+from index.types import Filters, Passage
+
+# The score of the case that a conversation is about, where the search gives its best record 1.
+KEPT_SCORE = 1.5
+_QUOTED_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieved:
+    """What was found for a question.
+
+    `query` is what was searched, `focus` what the records are read for: of a follow-up on a case that is known, the
+    question alone. `is_list`: all records on a topic are asked for, and the passages are theirs.
+    """
+
+    query: str
+    focus: str
+    passages: list[Passage]
+    is_list: bool = False
+
+
+def retrieve(
+    question: str, history: tuple[Turn, ...], build: OpenBuild, top_k: int, filters: Filters | None
+) -> Retrieved:
+    """The passages to read: those of a list's topic, or the `top_k` best, the case kept in mind before them."""
+    query, is_follow_up = condense(question, history)
+    if asks_for_list(question):
+        topic = topic_of(query)
+        if listed := select_listed(topic, build.search(topic, SEARCH_DEPTH, filters), build):
+            return Retrieved(query=query, focus=topic, passages=listed, is_list=True)
+    found = build.search(query, top_k, filters)
+    kept = _find_quoted(quoted_before(history), build) if is_follow_up else None
+    if kept is None:
+        return Retrieved(query=query, focus=query, passages=found)
+    others = [passage for passage in found if passage.record.record_id != kept.record.record_id]
+    passages = [replace(kept, score=KEPT_SCORE), *others][:top_k]
+    return Retrieved(query=query, focus=question, passages=passages)
+
+
+def _find_quoted(quotes: Sequence[str], build: OpenBuild) -> Passage | None:
+    """The record that the first of the quotes is from, or None where no record says it."""
+    for quote in quotes[:1]:
+        wanted = _bare(quote)
+        for passage in build.search(quote[:_QUOTED_CHARS], top_k=3):
+            if wanted in _bare(f"{passage.record.title or ''} {passage.record.abstract}"):
+                return passage
+    return None
+
+
+def _bare(text: str) -> str:
+    """Letters and digits only, so that the escapes of a page's history do no harm."""
+    return "".join(letter for letter in fold_text(text) if letter.isalnum())

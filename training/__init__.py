@@ -1,0 +1,1 @@
+"""Trains the reader (`assistant.reader`). The product never imports this; see README.md."""

@@ -1,0 +1,157 @@
+"""Fits the gate that refuses questions: writes assistant/gate.json.
+
+    casecite index build ../shared/data/cases/records.jsonl.gz --index INDEX
+    python -m training.calibrate ../shared/data runs/material INDEX
+
+Only training questions whose record was held out from the reader's training. Unanswerable ones are those marked so
+("silent": the record is there and does not say), others whose record is taken away ("absent") and others whose record
+loses the sentence that answers ("silenced"). What is fitted is whether the sentence that answers is quoted, so a wrong
+answer to an answerable question counts like one to an unanswerable one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from assistant.evidence import ReadRecord, gather_evidence, read_passages
+from assistant.extractive import draft_quotes
+from assistant.gate import Calibration, GateFeatures, measure_features
+from assistant.reader import Reader, Report, load_reader
+from assistant.settings import AssistantSettings
+from assistant.types import Evidence
+from index import Passage, Record, open_index
+from index.lexical import analyse
+from index.search import OpenBuild
+from training.data import NO_SENTENCE, Example, is_held_out, read_case_reports
+from training.neighbours import prepare_cases
+from training.sampling import silence
+
+TARGET = Path(__file__).parent.parent / "assistant" / "gate.json"
+# The share of questions without an answer that the probability is made for, and how many of the others may be refused.
+UNANSWERABLE_SHARE = 0.25
+REFUSED_ANSWERABLE = 0.04
+
+
+class Measured(NamedTuple):
+    """The gate's features of a question, and whether the quotes that would be shown hold the sentence that answers."""
+
+    features: GateFeatures
+    is_right: bool
+
+
+def main(data: Path, work: Path, index_dir: Path) -> None:
+    """Measure the held-out questions, fit, and write the calibration."""
+    build, reader, reports = open_index(index_dir).current(), load_reader(), read_case_reports(data)
+    held_out = [example for example in prepare_cases(data, work) if is_held_out(example.record_id)]
+    groups: dict[str, list[Measured]] = {"answerable": [], "silent": [], "absent": [], "silenced": []}
+    for example in held_out:
+        for name, measured in measure(example, reports[example.record_id], build, reader):
+            groups[name].append(measured)
+    fitted = fit(groups)
+    TARGET.write_text(fitted.model_dump_json(indent=2) + "\n", "utf-8")
+    typer.echo(json.dumps(describe(groups, fitted), indent=2))
+
+
+def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) -> Iterator[tuple[str, Measured]]:
+    """The question as it is, and without its record or its answer; each record is read once for all of them."""
+    depth = AssistantSettings().top_k
+    found = build.search(example.question, depth + 1)
+    own = next((passage for passage in found if passage.record.source_id == example.record_id), None)
+    silenced = silence(report, example)
+    cut = replace(own, record=cut_record(own.record, silenced)) if own and silenced else None
+    read = read_passages(example.question, [*found, *([cut] if cut else [])], reader)
+
+    def of(passages: Sequence[Passage | None]) -> list[ReadRecord]:
+        return [item for item in read if any(item.passage is passage for passage in passages)]
+
+    as_it_is = of(found[:depth])
+    if example.sentence == NO_SENTENCE:
+        yield "silent", Measured(measure_features(example.question, as_it_is[0], build), False)
+        return
+    gold = report.sentences[example.sentence]
+    quoted = is_quoted(gold, example.record_id, gather_evidence(example.question, as_it_is))
+    yield "answerable", Measured(measure_features(example.question, as_it_is[0], build), quoted)
+    others = [passage for passage in found if passage is not own][:depth]
+    features = measure_features(example.question, of(others)[0], build)
+    if own:
+        features = features._replace(unseen=unseen_without(example.question, own.record, build))
+    yield "absent", Measured(features, False)
+    if cut:
+        yield "silenced", Measured(measure_features(example.question, of([cut, *others[: depth - 1]])[0], build), False)
+
+
+def cut_record(record: Record, left: Report) -> Record:
+    """The record with only the sentences that are left."""
+    return replace(record, abstract=" ".join(left.sentences), sections=())
+
+
+def is_quoted(gold: str, record_id: str, evidence: Sequence[Evidence]) -> bool:
+    """Whether the quotes made of the evidence hold the gold sentence, or a part of it where it is split otherwise."""
+    shown = {key for claim in draft_quotes(evidence) for key in claim.keys}
+    quotes = [item.quote for item in evidence if item.key in shown and item.record.source_id == record_id]
+    return any(quote in gold or gold in quote for quote in quotes)
+
+
+def unseen_without(query: str, own: Record, build: OpenBuild) -> float:
+    """The share of telling words that stand in no record but `own`."""
+    terms = set(analyse(f"{own.title or ''} {own.abstract}"))
+    weights = {term: build.term_weight(term) for term in analyse(query)}
+    unseen = sum(weight for term, weight in weights.items() if build.document_frequency(term) <= (term in terms))
+    return unseen / (sum(weights.values()) or 1.0)
+
+
+def fit(groups: dict[str, list[Measured]]) -> Calibration:
+    """A logistic regression, weighted to UNANSWERABLE_SHARE, and the threshold that REFUSED_ANSWERABLE sets."""
+    unanswerable = [group for name, group in groups.items() if name != "answerable" and group]
+    answerable = groups["answerable"]
+    rows = [row for group in (answerable, *unanswerable) for row in group]
+    weights = np.concatenate(
+        [
+            np.full(len(answerable), (1 - UNANSWERABLE_SHARE) / len(answerable)),
+            *(np.full(len(group), UNANSWERABLE_SHARE / len(unanswerable) / len(group)) for group in unanswerable),
+        ]
+    )
+    features = np.array([row.features for row in rows])
+    centre, scale = features.mean(0), features.std(0) + 1e-9
+    model = LogisticRegression()
+    model.fit((features - centre) / scale, [row.is_right for row in rows], weights * len(rows))
+    coefficients = model.coef_[0] / scale
+    fitted = Calibration(
+        weights=GateFeatures(*map(float, coefficients)),
+        bias=float(model.intercept_[0] - coefficients @ centre),
+        threshold=0.0,
+    )
+    threshold = np.quantile(probabilities(fitted, answerable), REFUSED_ANSWERABLE)
+    return fitted.model_copy(update={"threshold": float(threshold)})
+
+
+def probabilities(fitted: Calibration, group: Sequence[Measured]) -> NDArray[np.float64]:
+    """What the gate says of each question."""
+    return np.array([fitted.probability(row.features) for row in group])
+
+
+def describe(groups: dict[str, list[Measured]], fitted: Calibration) -> dict[str, Any]:
+    """How many questions of each group there are, the share that is refused and the share answered right."""
+    described = {}
+    for name, group in groups.items():
+        refused = probabilities(fitted, group) < fitted.threshold
+        right = np.array([row.is_right for row in group])
+        described[name] = {
+            "questions": len(group),
+            "refused": round(float(refused.mean()), 3),
+            "right": round(float(right.mean()), 3),
+        }
+    return described
+
+
+if __name__ == "__main__":
+    typer.run(main)

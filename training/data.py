@@ -1,0 +1,86 @@
+"""Questions, records and claims to train with, read from the development data."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.evidence import as_report, split_record
+from assistant.reader import Report
+from index import Record, read_records
+
+UNKNOWN_SENTENCE = -2
+NO_SENTENCE = -1
+HELD_OUT_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A question about one record.
+
+    `sentence` is the number of the sentence that answers, NO_SENTENCE where the record does not say, and
+    UNKNOWN_SENTENCE where it is only known that it does. `near` are the records that the search finds for the question,
+    best first, without those that answer.
+    """
+
+    question: str
+    record_id: str
+    sentence: int
+    answer: str
+    kind: str
+    near: tuple[str, ...] = ()
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file with one a line, gzipped or plain."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def read_case_reports(data: Path) -> dict[str, Report]:
+    """The records of the training questions by id, their sentences numbered as the questions do."""
+    rows = read_lines(data / "cases" / "train_records.jsonl.gz")
+    return {row["id"]: Report(row["title"] or "", tuple(row["sentences"])) for row in rows}
+
+
+def read_case_questions(data: Path) -> list[Example]:
+    """The training questions, in the order of their file."""
+    rows = read_lines(data / "cases" / "questions.train.jsonl.gz")
+    return [
+        Example(question=row["q"], record_id=row["id"], sentence=row["s"], answer=row["a"], kind=row["k"])
+        for row in rows
+    ]
+
+
+def read_abstracts(data: Path) -> dict[str, Report]:
+    """The abstracts of SciFact by id, in sentences as the product splits them."""
+    records = read_records([data / "scifact" / "records.jsonl.gz"])
+    return {
+        str(record.source_id): as_report(tuple(split_record(record)))
+        for record in records
+        if isinstance(record, Record)
+    }
+
+
+def read_claims(data: Path) -> list[Example]:
+    """SciFact's training claims, each once for every abstract judged relevant; which sentence it is is not given."""
+    folder = data / "scifact"
+    texts = {row["_id"]: row["text"] for row in read_lines(folder / "queries.train.jsonl")}
+    rows = (line.split("\t") for line in (folder / "qrels.train.tsv").read_text("utf-8").splitlines()[1:])
+    return [
+        Example(question=texts[claim], record_id=record, sentence=UNKNOWN_SENTENCE, answer="", kind="claim")
+        for claim, record, score in rows
+        if int(score) > 0
+    ]
+
+
+def is_held_out(record_id: str, share: float = HELD_OUT_SHARE) -> bool:
+    """Whether a record is kept for validation and calibration: decided by its id alone, so the same for ever."""
+    digest = hashlib.sha256(record_id.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
