@@ -25,6 +25,7 @@ from assistant.retrieval import Retrieved, retrieve
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
 from assistant.verify import CheckedDraft, check_draft, parse_draft
+from index.embedding import Embedder
 from index.errors import WrongUseError
 from index.search import Index, open_index
 from index.types import Filters, Passage
@@ -90,7 +91,7 @@ class Assistant:
             found = retrieve(question, turns, build, self.settings.top_k, filters)
         yield AnswerEvent(step=f"reading {len(found.passages)} records")
         with _timed(timings, "reading"):
-            read = self._read(found.focus, tuple(found.passages))
+            read = self._read(found.focus, tuple(found.passages), build.embedder)
             evidence = gather_listed(read) if found.is_list else gather_evidence(found.focus, read)
             confidence = estimate_answerable(found.query, read, build)
         with _timed(timings, "answer"):
@@ -124,8 +125,9 @@ class Assistant:
 
         As many as an answer would be made from are read and ranked by the reader; the rest follow as searched.
         """
-        found = self.index.search(query, max(top_k, self.settings.top_k), filters)
-        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k])))
+        build = self.index.current()
+        found = build.search(query, max(top_k, self.settings.top_k), filters)
+        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k]), build.embedder))
         rest = [
             replace(passage, score=read[-1].score * passage.score, rank=rank)  # below all that were read
             for rank, passage in enumerate(found[len(read) :], len(read) + 1)
@@ -158,9 +160,9 @@ class Assistant:
     def _mode(self) -> Mode:
         return "generative" if self._model is not None else "extractive"
 
-    def _read_passages(self, query: str, passages: tuple[Passage, ...]) -> tuple[ReadRecord, ...]:
+    def _read_passages(self, query: str, passages: tuple[Passage, ...], embedder: Embedder) -> tuple[ReadRecord, ...]:
         reranker = load_reranker(self.settings.reranker) if self.settings.reranker else None
-        return tuple(read_passages(query, passages, load_reader(), reranker))
+        return tuple(read_passages(query, passages, load_reader(), embedder, reranker))
 
     def _write(self, found: Retrieved, evidence: Sequence[Evidence]) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
         """The checked answer of the chat model, or of quotes where there is none or its draft does not hold."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from assistant.reader import Reader, Reading, Report
 from assistant.reranking import Reranker
 from assistant.types import Evidence, QuotedField
+from assistant.weighing import weigh_sentences
+from index.embedding import Embedder
 from index.sentences import split_sentences
 from index.types import Passage, Record
 
@@ -19,6 +21,8 @@ MAX_EVIDENCE = 24
 # How much a record's place in the search counts beside the reader's logit; chosen on training questions (docs/log.md).
 SEARCH_WEIGHT = 12.0
 BACKGROUND_WEIGHT = 0.3
+# Beyond these a record is quoted too seldom for its sentences to be worth embedding.
+WEIGHED_RECORDS = 3
 _REMEMBERED_ABSTRACTS = 4_096
 _BACKGROUND_LABEL_WORDS = frozenset(
     {
@@ -58,7 +62,7 @@ class ReadRecord:
 
 
 def read_passages(
-    query: str, passages: Sequence[Passage], reader: Reader, reranker: Reranker | None = None
+    query: str, passages: Sequence[Passage], reader: Reader, embedder: Embedder, reranker: Reranker | None = None
 ) -> list[ReadRecord]:
     """The passages' records, read as a whole, the likeliest to answer first.
 
@@ -77,7 +81,15 @@ def read_passages(
         ReadRecord(passage=passage, sentences=sentences, score=score, logits=_logits(sentences, reading))
         for passage, sentences, score, reading in zip(passages, split, scores, readings, strict=True)
     ]
-    return sorted(read, key=lambda item: (-item.score, item.passage.rank))
+    read.sort(key=lambda item: (-item.score, item.passage.rank))
+    return [
+        replace(
+            item, logits=weigh_sentences(query, [sentence.text for sentence in item.sentences], item.logits, embedder)
+        )
+        if place < WEIGHED_RECORDS
+        else item
+        for place, item in enumerate(read)
+    ]
 
 
 def reorder(scores: Sequence[float], order_by: Sequence[float]) -> list[float]:

@@ -68,7 +68,7 @@ def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) 
     own = next((passage for passage in found if passage.record.source_id == example.record_id), None)
     silenced = silence(report, example)
     cut = replace(own, record=cut_record(own.record, silenced)) if own and silenced else None
-    read = read_passages(example.question, [*found, *([cut] if cut else [])], reader)
+    read = read_passages(example.question, [*found, *([cut] if cut else [])], reader, build.embedder)
 
     def of(passages: Sequence[Passage | None]) -> list[ReadRecord]:
         return [item for item in read if any(item.passage is passage for passage in passages)]
