@@ -19,13 +19,15 @@ from index.search import OpenBuild
 class GateFeatures(NamedTuple):
     """What the gate looks at.
 
-    record: the logit of the best record. sentence: the best sentence's logit in it.
+    record: the logit of the best record, of search and reader together. search: its score in the search, at most 1.
+    sentence: the best sentence's logit in it.
     coverage: the share of the question's telling words that stand in that record, 0 to 1.
     unseen: the share of them that stand in no record at all, 0 to 1.
     similarity: the likeness of the question and that record's best passage, -1 to 1.
     """
 
     record: float
+    search: float
     sentence: float
     coverage: float
     unseen: float
@@ -40,16 +42,25 @@ class Calibration(BaseModel):
     weights: GateFeatures
     bias: float
     threshold: float
+    max_unseen: float
 
-    def probability(self, features: GateFeatures) -> float:
-        """The probability that the answer made from a record with these features is right."""
+    def confidence(self, features: GateFeatures) -> float:
+        """The probability that the answer made from a record with these features is right.
+
+        It is 0 where what the question is about (a drug, a disease) stands in no record: in a small index the reader
+        meets questions on nothing that is there, as it was not trained to.
+        """
+        if features.unseen > self.max_unseen:
+            return 0.0
         logit = self.bias + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
         return 1 / (1 + math.exp(-logit))
 
 
 def estimate_answerable(query: str, read: Sequence[ReadRecord], build: OpenBuild) -> float:
     """The probability that the answer made from the records is right; 0 where nothing was found."""
-    return read_calibration().probability(measure_features(query, read[0], build)) if read else 0.0
+    if not read:
+        return 0.0
+    return read_calibration().confidence(measure_features(query, read[0], build))
 
 
 def measure_features(query: str, best: ReadRecord, build: OpenBuild) -> GateFeatures:
@@ -58,6 +69,7 @@ def measure_features(query: str, best: ReadRecord, build: OpenBuild) -> GateFeat
     unseen = sum(weight for term, weight in weights.items() if not build.document_frequency(term))
     return GateFeatures(
         record=best.score,
+        search=min(1.0, best.passage.score),
         sentence=max(best.logits, default=0.0),
         coverage=measure_coverage(query, best.passage.record, build),
         unseen=unseen / (sum(weights.values()) or 1.0),

@@ -205,7 +205,7 @@ def test_answer_opens_the_default_index_once(demo_index_dir: Path, monkeypatch: 
 def test_json_holds_every_field_and_whole_records(demo_assistant: Assistant) -> None:
     data = json.loads(demo_assistant.ask(BMD).to_json())
     assert data["status"] == "answered"
-    assert data["timings_ms"].keys() == {"search", "evidence", "answer", "total"}
+    assert data["timings_ms"].keys() == {"search", "reading", "answer", "total"}
     for citation in data["citations"]:
         record = citation["record"]
         assert record["abstract"][citation["start"] : citation["end"]] == citation["quote"]

@@ -39,6 +39,8 @@ TARGET = Path(__file__).parent.parent / "assistant" / "gate.json"
 # The share of questions without an answer that the probability is made for, and how many of the others may be refused.
 UNANSWERABLE_SHARE = 0.25
 REFUSED_ANSWERABLE = 0.04
+# The share of answerable questions whose words may stand in no record to so large a part.
+UNSEEN_ANSWERABLE = 0.015
 
 
 class Measured(NamedTuple):
@@ -129,6 +131,7 @@ def fit(groups: dict[str, list[Measured]]) -> Calibration:
         weights=GateFeatures(*map(float, coefficients)),
         bias=float(model.intercept_[0] - coefficients @ centre),
         threshold=0.0,
+        max_unseen=float(np.quantile([row.features.unseen for row in answerable], 1 - UNSEEN_ANSWERABLE)),
     )
     threshold = np.quantile(probabilities(fitted, answerable), REFUSED_ANSWERABLE)
     return fitted.model_copy(update={"threshold": float(threshold)})
@@ -136,7 +139,7 @@ def fit(groups: dict[str, list[Measured]]) -> Calibration:
 
 def probabilities(fitted: Calibration, group: Sequence[Measured]) -> NDArray[np.float64]:
     """What the gate says of each question."""
-    return np.array([fitted.probability(row.features) for row in group])
+    return np.array([fitted.confidence(row.features) for row in group])
 
 
 def describe(groups: dict[str, list[Measured]], fitted: Calibration) -> dict[str, Any]:
