@@ -37,15 +37,9 @@ def test_the_cross_encoder_decides_which_record_is_first(demo_index_dir: Path, t
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [pytest.param("no-such-folder/no-such-model", "cannot be loaded", id="missing")],
-)
-def test_a_reranker_that_cannot_be_loaded_is_named_with_the_remedy(
-    name: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(WrongUseError, match=f"{name} {reason}.*CASECITE_RERANKER"):
+def test_a_reranker_that_cannot_be_loaded_is_named_with_the_remedy(tmp_path: Path) -> None:
+    name = str(tmp_path / "none")
+    with pytest.raises(WrongUseError, match=f"{name} cannot be loaded.*CASECITE_RERANKER"):
         load_reranker(name)
 
 
