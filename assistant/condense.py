@@ -20,8 +20,6 @@ _REFERS_BACK = re.compile(
     r"|\b(he|she|him|his|her|hers|they|them|their|it|its|this|that|these|those|same|one|ones|there|then)\b",
     re.IGNORECASE,
 )
-
-
 _QUOTED = re.compile(r"“([^”\n]+)”")
 
 
@@ -83,10 +81,11 @@ def condense(question: str, history: tuple[Turn, ...]) -> StandaloneQuery:
     return StandaloneQuery(" ".join(dict.fromkeys([parts[0], question])), len(parts) > 1)
 
 
-def quoted_before(history: tuple[Turn, ...]) -> list[str]:
-    """What the last answer quotes, in its order."""
+def first_quoted(history: tuple[Turn, ...]) -> str | None:
+    """What the last answer quotes first, or None where it quotes nothing."""
     last = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
-    return _QUOTED.findall(last)
+    quoted = _QUOTED.search(last)
+    return quoted[1] if quoted else None
 
 
 def _refers_back(question: str) -> bool:

@@ -82,14 +82,10 @@ def read_passages(
         for passage, sentences, score, reading in zip(passages, split, scores, readings, strict=True)
     ]
     read.sort(key=lambda item: (-item.score, item.passage.rank))
-    return [
-        replace(
-            item, logits=weigh_sentences(query, [sentence.text for sentence in item.sentences], item.logits, embedder)
-        )
-        if place < WEIGHED_RECORDS
-        else item
-        for place, item in enumerate(read)
-    ]
+    best, rest = read[:WEIGHED_RECORDS], read[WEIGHED_RECORDS:]
+    texts = [[sentence.text for sentence in item.sentences] for item in best]
+    weighed = weigh_sentences(query, texts, [item.logits for item in best], embedder)
+    return [*(replace(item, logits=logits) for item, logits in zip(best, weighed, strict=True)), *rest]
 
 
 def reorder(scores: Sequence[float], order_by: Sequence[float]) -> list[float]:

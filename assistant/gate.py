@@ -1,4 +1,4 @@
-"""Whether the records that were found and read can answer the question at all."""
+"""How likely the answer is to be right; below a threshold there is none."""
 
 from __future__ import annotations
 

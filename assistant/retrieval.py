@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from assistant.condense import condense, quoted_before
+from assistant.condense import condense, first_quoted
 from assistant.listing import SEARCH_DEPTH, asks_for_list, select_listed, topic_of
 from assistant.types import Turn
 from index.folding import fold_text
@@ -15,6 +14,7 @@ from index.types import Filters, Passage
 # The score of the case that a conversation is about, where the search gives its best record 1.
 KEPT_SCORE = 1.5
 _QUOTED_CHARS = 300
+_QUOTE_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def retrieve(
         if listed := select_listed(topic, build.search(topic, SEARCH_DEPTH, filters), build):
             return Retrieved(query=query, focus=topic, passages=listed, is_list=True)
     found = build.search(query, top_k, filters)
-    kept = _find_quoted(quoted_before(history), build) if is_follow_up else None
+    kept = _find_quoted(first_quoted(history), build, filters) if is_follow_up else None
     if kept is None:
         return Retrieved(query=query, focus=query, passages=found)
     others = [passage for passage in found if passage.record.record_id != kept.record.record_id]
@@ -49,13 +49,14 @@ def retrieve(
     return Retrieved(query=query, focus=question, passages=passages)
 
 
-def _find_quoted(quotes: Sequence[str], build: OpenBuild) -> Passage | None:
-    """The record that the first of the quotes is from, or None where no record says it."""
-    for quote in quotes[:1]:
-        wanted = _bare(quote)
-        for passage in build.search(quote[:_QUOTED_CHARS], top_k=3):
-            if wanted in _bare(f"{passage.record.title or ''} {passage.record.abstract}"):
-                return passage
+def _find_quoted(quote: str | None, build: OpenBuild, filters: Filters | None) -> Passage | None:
+    """The record that a quote is from, or None where none that the filters let through says it."""
+    if quote is None:
+        return None
+    wanted = _bare(quote)
+    for passage in build.search(quote[:_QUOTED_CHARS], _QUOTE_DEPTH, filters):
+        if wanted in _bare(f"{passage.record.title or ''} {passage.record.abstract}"):
+            return passage
     return None
 
 

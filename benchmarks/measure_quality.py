@@ -153,9 +153,6 @@ def draw_reliability(rows: Sequence[Row], path: Path) -> None:
         confidence = float(np.mean([row.confidence for row in inside]))
         right = float(np.mean([row.right_in_answer is True for row in inside]))
         axes.plot(confidence, right, "o", color="#1f5f8b")
-        axes.annotate(
-            f"{len(inside)} questions", (confidence, right), (-8, -14), textcoords="offset points", ha="right"
-        )
     axes.set(xlabel="confidence", ylabel="answered right", xlim=(0, 1.02), ylim=(0, 1.02))
     save(figure, path)
 
