@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ import torch
 from assistant.reader import Report
 from training import export
 from training.data import NO_SENTENCE, UNKNOWN_SENTENCE, Example, is_held_out
+from training.exercises import KINDS, make_exercises
 from training.losses import choice_loss, reader_loss
-from training.material import groups_of_step, load_material
+from training.material import Counts, groups_of_step, load_material
 from training.neighbours import add_neighbours
 from training.sampling import Group, Mixture, draw_wrong, make_group, promote_some, silence
 from training.train import Config, Run, configure, rate
@@ -97,6 +100,55 @@ def test_a_promoted_sentence_becomes_the_title_and_the_answer_is_still_found() -
         assert (report.title, *report.sentences)[span] == REPORTS["pmid:0"].sentences[1]
 
 
+@pytest.fixture
+def drug_reports() -> dict[str, Report]:
+    return REPORTS | {
+        "pmid:0": Report(
+            "",
+            (
+                "A 61-year-old sailor on amiodarone developed ventricular tremor and severe ataxia.",
+                "Oral prednisolone was given for temporal arteritis with jaw claudication.",
+                "His gait disturbance and slurred speech had gone after six weeks.",
+            ),
+        ),
+        "pmid:1": Report("", ("A sailor had ventricular tremor and severe ataxia on amiodarone.", "Nothing helped.")),
+    }
+
+
+def test_an_exercise_names_the_case_beside_its_answer(drug_reports: dict[str, Report]) -> None:
+    answered = [item for item in make_exercises(drug_reports, [EXAMPLE]) if item.sentence >= 0]
+    assert answered
+    for item in answered:
+        sentence = drug_reports["pmid:0"].sentences[item.sentence]
+        assert item.answer in sentence
+        named = set(re.findall(r"\w+", item.question)) & set(re.findall(r"\w+", sentence))
+        assert named - set(re.findall(r"\w+", item.answer))
+
+
+def test_an_exercise_that_no_sentence_answers_is_of_a_kind_that_the_record_lacks(
+    drug_reports: dict[str, Report],
+) -> None:
+    same = {f"pmid:{number}": drug_reports["pmid:1"] for number in range(9)}
+    texts = " ".join(drug_reports["pmid:1"].sentences)
+    made = make_exercises(same, [replace(EXAMPLE, record_id=name, near=()) for name in same])
+    silent = [item.question for item in made if item.sentence < 0]
+    assert silent
+    for question in silent:
+        asked = [
+            kind
+            for kind in KINDS.values()
+            if any(all(part.strip() in question for part in form.split("{}")) for form in kind.forms)
+        ]
+        assert any(not kind.answer.search(texts) for kind in asked)
+
+
+def test_a_neighbour_that_could_answer_an_exercise_too_is_no_wrong_record(drug_reports: dict[str, Report]) -> None:
+    reports = drug_reports | {"pmid:0": Report("", drug_reports["pmid:0"].sentences[:1])}
+    made = make_exercises(reports, [replace(EXAMPLE, near=("pmid:1", "pmid:2"))])
+    assert made
+    assert {item.near for item in made if item.sentence >= 0} == {("pmid:2",)}
+
+
 def test_choosing_right_costs_little_and_wrong_much() -> None:
     logits = torch.tensor([9.0, -9.0])
     assert choice_loss(logits, 0) < 0.01
@@ -130,7 +182,7 @@ def test_neighbours_of_other_questions_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_stopped_and_taken_up_ends_where_an_unbroken_one_does(data: Path, tmp_path: Path) -> None:
-    config = Config(questions=2, claims=1, epochs=1.0, validated=2)
+    config = Config(questions=2, claims=1, exercises=1, epochs=1.0, validated=2)
     material = load_material(data, tmp_path / "material")
     assert {example.record_id for example in material.train}.isdisjoint(
         example.record_id for example in material.held_out
@@ -151,9 +203,8 @@ def test_a_run_stopped_and_taken_up_ends_where_an_unbroken_one_does(data: Path, 
     second.resume()
     assert second.step == 2
     assert [second.advance()["loss"] for _ in range(2)] == pytest.approx(losses[2:], rel=1e-3)
-    assert groups_of_step(material, 1, 2, 1, config.mixture, seed=1) != groups_of_step(
-        material, 2, 2, 1, config.mixture, seed=1
-    )
+    steps = [groups_of_step(material, step, Counts(2, 1, 1), config.mixture, seed=1) for step in (1, 2)]
+    assert steps[0] != steps[1]
 
 
 def test_exported_weights_are_the_mean_without_word_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

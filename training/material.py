@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from assistant.reader import Report
 from training.data import Example, is_held_out, read_abstracts, read_case_reports
+from training.exercises import make_exercises
 from training.neighbours import prepare_cases, prepare_claims
 from training.sampling import Group, Mixture, make_group
 
 
+class Counts(NamedTuple):
+    """How many groups of each sort are in a step."""
+
+    questions: int
+    claims: int
+    exercises: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Records by id, and examples: those to train with, those held out (by their record), and claims to train with."""
+    """Records by id, and examples: those to train with, those held out (by their record), claims, and exercises."""
 
     reports: dict[str, Report]
     train: tuple[Example, ...]
     held_out: tuple[Example, ...]
     claims: tuple[Example, ...]
+    exercises: tuple[Example, ...]
 
 
 def load_material(data: Path, work: Path) -> Material:
@@ -30,39 +41,51 @@ def load_material(data: Path, work: Path) -> Material:
     Records that are held out are no wrong records in training either.
     """
     examples = prepare_cases(data, work)
+    reports = read_case_reports(data) | read_abstracts(data)
+    train = tuple(
+        replace(item, near=tuple(name for name in item.near if not is_held_out(name)))
+        for item in examples
+        if not is_held_out(item.record_id)
+    )
     return Material(
-        reports=read_case_reports(data) | read_abstracts(data),
-        train=tuple(
-            replace(item, near=tuple(name for name in item.near if not is_held_out(name)))
-            for item in examples
-            if not is_held_out(item.record_id)
-        ),
+        reports=reports,
+        train=train,
         held_out=tuple(item for item in examples if is_held_out(item.record_id)),
         claims=tuple(prepare_claims(data, work)),
+        exercises=tuple(make_exercises(reports, train)),
     )
 
 
-def groups_of_step(
-    material: Material, step: int, questions: int, claims: int, mixture: Mixture, seed: int
-) -> list[Group]:
-    """`questions` groups of questions and `claims` of claims.
+def groups_of_step(material: Material, step: int, counts: Counts, mixture: Mixture, seed: int) -> list[Group]:
+    """The groups of a step, so many of each sort.
 
     They follow from the seed and the step alone, so that a run that is taken up again sees what it would have seen.
     """
+    sorts = (
+        (material.train, counts.questions, f"{seed}"),
+        (material.claims, counts.claims, f"{seed}-claims"),
+        (material.exercises, counts.exercises, f"{seed}-exercises"),
+    )
     return [
-        *_draw(material.train, material, step, questions, mixture, f"{seed}"),
-        *_draw(material.claims, material, step, claims, mixture, f"{seed}-claims"),
+        group
+        for examples, count, name in sorts
+        for group in _draw(examples, material.reports, step, count, mixture, name)
     ]
 
 
 def _draw(
-    examples: Sequence[Example], material: Material, step: int, count: int, mixture: Mixture, seed: str
+    examples: Sequence[Example],
+    reports: Mapping[str, Report],
+    step: int,
+    count: int,
+    mixture: Mixture,
+    seed: str,
 ) -> list[Group]:
     groups = []
     for place in range(step * count, (step + 1) * count):
         epoch, within = divmod(place, len(examples))
         example = examples[_shuffled(len(examples), f"{seed}-{epoch}")[within]]
-        groups.append(make_group(example, material.reports, mixture, random.Random(f"{seed}-{place}")))
+        groups.append(make_group(example, reports, mixture, random.Random(f"{seed}-{place}")))
     return groups
 
 

@@ -29,7 +29,7 @@ from assistant.reader.network import ReaderNetwork, make_network
 from assistant.reader.rows import Row, RowMaker
 from index.embedding import packaged_model
 from training.losses import reader_loss
-from training.material import Material, groups_of_step, load_material
+from training.material import Counts, Material, groups_of_step, load_material
 from training.sampling import Group, Mixture
 from training.validate import draw_sample, validate
 
@@ -43,27 +43,33 @@ CHECKPOINT_S = 480.0
 class Config:
     """All that decides what a run does, apart from the data.
 
-    A step has `questions` groups of questions and `claims` of claims. The rate rises over the share `warmup` of the
+    A step has so many groups of `questions`, `claims` and `exercises`. The rate rises over the share `warmup` of the
     steps, stays, and falls over the share `cooldown`.
     """
 
     seed: int = 1
     epochs: float = 3.0
-    questions: int = 16
-    claims: int = 2
+    questions: int = 14
+    claims: int = 1
+    exercises: int = 4
     negatives: int = 1
     removed: float = 0.08
     silenced: float = 0.12
-    promoted: float = 0.15
+    promoted: float = 0.25
     silent_weight: float = 0.5
     encoder_rate: float = 1.5e-4
     head_rate: float = 5e-4
     weight_decay: float = 0.01
     warmup: float = 0.06
     cooldown: float = 0.4
-    dropout: float = 0.0
+    dropout: float = 0.05
     validated: int = 100
     validations_an_epoch: int = 2
+
+    @property
+    def counts(self) -> Counts:
+        """How many groups a step has."""
+        return Counts(self.questions, self.claims, self.exercises)
 
     @property
     def mixture(self) -> Mixture:
@@ -121,7 +127,7 @@ class Run:
         began = time.monotonic()
         self.network.train()
         config = self.config
-        groups = groups_of_step(self.material, self.step, config.questions, config.claims, config.mixture, config.seed)
+        groups = groups_of_step(self.material, self.step, config.counts, config.mixture, config.seed)
         rows = [row for group in groups for row in self.rows_of(group)]
         with torch.autocast("cpu", dtype=torch.bfloat16):
             records, spans = self.network(rows)
