@@ -18,14 +18,14 @@ from assistant.evidence import ReadRecord, gather_evidence, rank_passages, read_
 from assistant.extractive import draft_list, draft_quotes
 from assistant.gate import estimate_answerable, read_calibration
 from assistant.generative import ChatModelError, open_chat_model, write_draft
-from assistant.listing import gather_listed
+from assistant.listing import gather_listed, select_listed
 from assistant.reader import load_reader
 from assistant.reranking import load_reranker
-from assistant.retrieval import Retrieved, retrieve
+from assistant.retrieval import retrieve
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Evidence, Mode, Status, Turn
-from assistant.verify import CheckedDraft, check_draft, parse_draft
-from index.embedding import Embedder
+from assistant.verify import CheckedDraft, DraftClaim, check_draft, parse_draft
+from assistant.weighing import weigh_sentences
 from index.errors import WrongUseError
 from index.search import Index, open_index
 from index.types import Filters, Passage
@@ -91,12 +91,14 @@ class Assistant:
             found = retrieve(question, turns, build, self.settings.top_k, filters)
         yield AnswerEvent(step=f"reading {len(found.passages)} records")
         with _timed(timings, "reading"):
-            read = self._read(found.focus, tuple(found.passages), build.embedder)
-            evidence = gather_listed(read) if found.is_list else gather_evidence(found.focus, read)
+            read = weigh_sentences(found.focus, self._read(found.focus, tuple(found.passages)), build.term_weight)
+            listed = select_listed(found.focus, read, build) if found.asks_for_list else []
+            evidence = gather_listed(listed) if listed else gather_evidence(found.focus, read)
             confidence = estimate_answerable(found.query, read, build)
         with _timed(timings, "answer"):
-            if evidence and (found.is_list or confidence >= read_calibration().threshold):
-                checked, mode, warnings = self._write(found, evidence)
+            if evidence and (listed or confidence >= read_calibration().threshold):
+                quotes = draft_list(evidence) if listed else draft_quotes(evidence)
+                checked, mode, warnings = self._write(found.query, evidence, quotes)
             else:
                 checked, mode, warnings = _NOTHING, self._mode, ()
         for end in (position for position, letter in enumerate(checked.text) if letter == "\n"):
@@ -127,7 +129,7 @@ class Assistant:
         """
         build = self.index.current()
         found = build.search(query, max(top_k, self.settings.top_k), filters)
-        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k]), build.embedder))
+        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k])))
         rest = [
             replace(passage, score=read[-1].score * passage.score, rank=rank)  # below all that were read
             for rank, passage in enumerate(found[len(read) :], len(read) + 1)
@@ -160,16 +162,18 @@ class Assistant:
     def _mode(self) -> Mode:
         return "generative" if self._model is not None else "extractive"
 
-    def _read_passages(self, query: str, passages: tuple[Passage, ...], embedder: Embedder) -> tuple[ReadRecord, ...]:
+    def _read_passages(self, query: str, passages: tuple[Passage, ...]) -> tuple[ReadRecord, ...]:
         reranker = load_reranker(self.settings.reranker) if self.settings.reranker else None
-        return tuple(read_passages(query, passages, load_reader(), embedder, reranker))
+        return tuple(read_passages(query, passages, load_reader(), reranker))
 
-    def _write(self, found: Retrieved, evidence: Sequence[Evidence]) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
-        """The checked answer of the chat model, or of quotes where there is none or its draft does not hold."""
+    def _write(
+        self, query: str, evidence: Sequence[Evidence], quotes: Sequence[DraftClaim]
+    ) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
+        """The checked answer of the chat model, or the quotes where there is none or its draft does not hold."""
         warnings: tuple[str, ...] = ()
         if self._model is not None:
             try:
-                draft = write_draft(self._model, found.query, evidence[:MODEL_EVIDENCE])
+                draft = write_draft(self._model, query, evidence[:MODEL_EVIDENCE])
             except ChatModelError as error:
                 warnings = (f"{error}; the answer is made of quotes instead",)
             else:
@@ -181,7 +185,6 @@ class Assistant:
                 warnings = (
                     "nothing that the chat model wrote was in the records; the answer is made of quotes instead",
                 )
-        quotes = draft_list(evidence) if found.is_list else draft_quotes(evidence)
         return check_draft(quotes, evidence), "extractive", warnings
 
 

@@ -12,17 +12,13 @@ from typing import NamedTuple
 from assistant.reader import Reader, Reading, Report
 from assistant.reranking import Reranker
 from assistant.types import Evidence, QuotedField
-from assistant.weighing import weigh_sentences
-from index.embedding import Embedder
 from index.sentences import split_sentences
 from index.types import Passage, Record
 
 MAX_EVIDENCE = 24
 # How much a record's place in the search counts beside the reader's logit; chosen on training questions (docs/log.md).
-SEARCH_WEIGHT = 12.0
+SEARCH_WEIGHT = 16.0
 BACKGROUND_WEIGHT = 0.3
-# Beyond these a record is quoted too seldom for its sentences to be worth embedding.
-WEIGHED_RECORDS = 3
 _REMEMBERED_ABSTRACTS = 4_096
 _BACKGROUND_LABEL_WORDS = frozenset(
     {
@@ -51,18 +47,19 @@ class Sentence(NamedTuple):
 class ReadRecord:
     """A record that was found and read.
 
-    `sentences` begin with the title where there is one. `score` is the logit for the record, from search and reader;
-    `logits` are those of the sentences, in their order.
+    `sentences` begin with the title where there is one. `relevance` is the reader's logit for the record, `score` that
+    of search and reader; `logits` are those of the sentences, in their order.
     """
 
     passage: Passage
     sentences: tuple[Sentence, ...]
+    relevance: float
     score: float
     logits: tuple[float, ...]
 
 
 def read_passages(
-    query: str, passages: Sequence[Passage], reader: Reader, embedder: Embedder, reranker: Reranker | None = None
+    query: str, passages: Sequence[Passage], reader: Reader, reranker: Reranker | None = None
 ) -> list[ReadRecord]:
     """The passages' records, read as a whole, the likeliest to answer first.
 
@@ -78,14 +75,16 @@ def read_passages(
     if reranker is not None:
         scores = reorder(scores, reranker.score_records(query, [passage.record for passage in passages]))
     read = [
-        ReadRecord(passage=passage, sentences=sentences, score=score, logits=_logits(sentences, reading))
+        ReadRecord(
+            passage=passage,
+            sentences=sentences,
+            relevance=reading.record,
+            score=score,
+            logits=_logits(sentences, reading),
+        )
         for passage, sentences, score, reading in zip(passages, split, scores, readings, strict=True)
     ]
-    read.sort(key=lambda item: (-item.score, item.passage.rank))
-    best, rest = read[:WEIGHED_RECORDS], read[WEIGHED_RECORDS:]
-    texts = [[sentence.text for sentence in item.sentences] for item in best]
-    weighed = weigh_sentences(query, texts, [item.logits for item in best], embedder)
-    return [*(replace(item, logits=logits) for item, logits in zip(best, weighed, strict=True)), *rest]
+    return sorted(read, key=lambda item: (-item.score, item.passage.rank))
 
 
 def reorder(scores: Sequence[float], order_by: Sequence[float]) -> list[float]:

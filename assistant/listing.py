@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from assistant.evidence import ReadRecord, as_evidence
 from assistant.types import Evidence
 from index.lexical import analyse
 from index.search import OpenBuild
-from index.types import Passage, Record
+from index.types import Record
 
-# How many records are looked at, and how many can be listed.
-SEARCH_DEPTH = 50
-MAX_LISTED = 20
-# A listed record holds at least this share of the topic, and of what the record holds that has most of it.
-MIN_COVERAGE = 0.4
-MIN_COVERAGE_OF_BEST = 0.7
+# How many records are read, and so can be listed at most.
+LISTED_DEPTH = 20
+# A record is listed where its score in the search, the reader's logit for it, and the share of the topic's words that
+# stand in it (of the record that has most of them) make at least ON_TOPIC together (docs/log.md).
+SEARCH_WEIGHT = 5.0
+COVERAGE_WEIGHT = 2.0
+ON_TOPIC = 4.3
 
 _REPORTS = r"(?:case[\s-]+(?:reports|series|studies|histories)|reports|cases|records|articles|papers|publications)"
 _PEOPLE = r"(?:patients|people|children|infants|neonates|newborns|men|women|boys|girls|adults|adolescents)"
@@ -35,6 +36,8 @@ _LIST_WORDS = re.compile(
     re.IGNORECASE,
 )
 
+_SPECIES = re.compile(r"\b(?=([a-z]{4,})\s+([a-z]{4,})\b)", re.IGNORECASE)
+
 
 def asks_for_list(query: str) -> bool:
     """Whether all records on a topic are asked for, not what one of them says."""
@@ -47,17 +50,22 @@ def topic_of(query: str) -> str:
     return topic if analyse(topic) else query
 
 
-def select_listed(topic: str, passages: Sequence[Passage], build: OpenBuild) -> list[Passage]:
-    """Those of the passages whose records are on the topic, in their order."""
-    covered = [measure_coverage(topic, passage.record, build) for passage in passages]
-    needed = max(MIN_COVERAGE, MIN_COVERAGE_OF_BEST * max(covered, default=0.0))
-    return [passage for passage, share in zip(passages, covered, strict=True) if share >= needed][:MAX_LISTED]
+def select_listed(topic: str, read: Sequence[ReadRecord], build: OpenBuild) -> list[ReadRecord]:
+    """Those of the records that are on the topic, in the order in which they were found."""
+    covered = [measure_coverage(topic, item.passage.record, build) for item in read]
+    most = max(covered, default=0.0) or 1.0
+    on_topic = [
+        item
+        for item, share in zip(read, covered, strict=True)
+        if SEARCH_WEIGHT * item.passage.score + item.relevance + COVERAGE_WEIGHT * share / most >= ON_TOPIC
+    ]
+    return sorted(on_topic, key=lambda item: item.passage.rank)
 
 
-def gather_listed(read: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
-    """One sentence of each record, the one likeliest to answer, in the order in which the records were found."""
+def gather_listed(listed: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
+    """One sentence of each record, the one likeliest to answer, in the order of the records."""
     evidence = []
-    for place, item in enumerate(sorted(read, key=lambda item: item.passage.rank), 1):
+    for place, item in enumerate(listed, 1):
         best = max(range(len(item.sentences)), key=item.logits.__getitem__)
         record, sentence = item.passage.record, item.sentences[best]
         evidence.append(as_evidence(record, sentence, key=f"e{place}", score=item.passage.score))
@@ -67,5 +75,13 @@ def gather_listed(read: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
 def measure_coverage(query: str, record: Record, build: OpenBuild) -> float:
     """The share of a query's telling words that stand in a record, 0 to 1."""
     weights = {term: build.term_weight(term) for term in analyse(query)}
-    present = set(analyse(f"{record.title or ''} {record.abstract}"))
+    text = f"{record.title or ''} {record.abstract}"
+    present = set(analyse(" ".join([text, *abbreviated_genera(query, text)])))
     return sum(weight for term, weight in weights.items() if term in present) / (sum(weights.values()) or 1.0)
+
+
+def abbreviated_genera(query: str, text: str) -> Iterator[str]:
+    """The genus of each species of the query that the text names as "P. multocida", not as "Pasteurella multocida"."""
+    for genus, epithet in _SPECIES.findall(query):
+        if re.search(rf"\b{genus[0]}\.\s?{epithet}\b", text, re.IGNORECASE):
+            yield genus

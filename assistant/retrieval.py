@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from assistant.condense import condense, first_quoted
-from assistant.listing import SEARCH_DEPTH, asks_for_list, select_listed, topic_of
+from assistant.listing import LISTED_DEPTH, asks_for_list, topic_of
 from assistant.types import Turn
 from index.folding import fold_text
 from index.search import OpenBuild
@@ -22,24 +22,25 @@ class Retrieved:
     """What was found for a question.
 
     `query` is what was searched, `focus` what the records are read for: of a follow-up on a case that is known, the
-    question alone. `is_list`: all records on a topic are asked for, and the passages are theirs.
+    question alone. `asks_for_list`: all records on a topic are asked for, which is the focus.
     """
 
     query: str
     focus: str
     passages: list[Passage]
-    is_list: bool = False
+    asks_for_list: bool = False
 
 
 def retrieve(
     question: str, history: tuple[Turn, ...], build: OpenBuild, top_k: int, filters: Filters | None
 ) -> Retrieved:
-    """The passages to read: those of a list's topic, or the `top_k` best, the case kept in mind before them."""
+    """The passages to read: those for a list's topic, or the `top_k` best, the case kept in mind before them."""
     query, is_follow_up = condense(question, history)
     if asks_for_list(question):
         topic = topic_of(query)
-        if listed := select_listed(topic, build.search(topic, SEARCH_DEPTH, filters), build):
-            return Retrieved(query=query, focus=topic, passages=listed, is_list=True)
+        return Retrieved(
+            query=query, focus=topic, passages=build.search(topic, LISTED_DEPTH, filters), asks_for_list=True
+        )
     found = build.search(query, top_k, filters)
     kept = _find_quoted(first_quoted(history), build, filters) if is_follow_up else None
     if kept is None:

@@ -20,7 +20,7 @@ class AssistantSettings(BaseSettings):
     llm_base_url: str | None = Field(
         default=None, description="Address of an OpenAI-compatible server for the chat model."
     )
-    top_k: int = Field(default=10, ge=1, le=100, description="How many records are read for an answer.")
+    top_k: int = Field(default=8, ge=1, le=100, description="How many records are read for an answer.")
     reranker: str | None = Field(
         default=None,
         description="Cross-encoder (a name on the hub or a folder) that ranks the records in the reader's place.",

@@ -1,21 +1,22 @@
-"""What speaks for a sentence beside the reader: how alike it is to the question, and a figure where one is asked for.
+"""What speaks for a sentence beside the reader: words it shares with the question, and a figure where one is asked for.
 
-The reader was trained on one style of question. On held-out questions of that style these two signs change nothing;
-they are here for terser ones, where the reader was seen to miss the figure (docs/log.md).
+The reader was trained on questions that name the case in one sentence and ask for what stands in another. A sentence
+that holds most of the question's words is another kind of answer, which it is less sure of (docs/log.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from index.embedding import Embedder
+from assistant.evidence import ReadRecord
 from index.lexical import analyse
 
-READER_WEIGHT = 0.7
-LIKENESS_WEIGHT = 4.0
-USUAL_LIKENESS = 0.4
-FIGURE_WEIGHT = 1.5
+READER_WEIGHT = 0.5
+# Half of a question's words are soon shared by chance; what is beyond that counts.
+USUAL_SHARE = 0.5
+SHARED_WEIGHT = 8.0
+FIGURE_WEIGHT = 0.5
 
 _FIGURE_WORDS = frozenset(
     analyse(
@@ -27,21 +28,33 @@ _FIGURE_WORDS = frozenset(
 
 
 def weigh_sentences(
-    query: str, texts: Sequence[Sequence[str]], logits: Sequence[Sequence[float]], embedder: Embedder
-) -> list[tuple[float, ...]]:
-    """The reader's logits of the sentences of some records, with what else speaks for each sentence."""
-    flat = list(chain.from_iterable(texts))
-    likeness = iter((embedder.embed_documents(flat) @ embedder.embed_query(query)).tolist() if flat else [])
-    wants_figure = asks_for_figure(query)
-    return [
-        tuple(
-            READER_WEIGHT * logit
-            + LIKENESS_WEIGHT * (alike - USUAL_LIKENESS)
-            + FIGURE_WEIGHT * (wants_figure and any(map(str.isdigit, text)))
-            for text, logit, alike in zip(of_record, logits_of_record, islice(likeness, len(of_record)), strict=True)
+    query: str, read: Iterable[ReadRecord], term_weight: Callable[[str], float]
+) -> tuple[ReadRecord, ...]:
+    """The records with logits that count, beside the reader's, what else speaks for each sentence.
+
+    `term_weight` says how telling an analysed term is.
+    """
+    weights = {term: term_weight(term) for term in analyse(query)}
+    figure_weight = FIGURE_WEIGHT * asks_for_figure(query)
+
+    def weigh(text: str, logit: float) -> float:
+        beyond = max(0.0, share_of_words(text, weights) - USUAL_SHARE)
+        return READER_WEIGHT * logit + SHARED_WEIGHT * beyond + figure_weight * any(map(str.isdigit, text))
+
+    return tuple(
+        replace(
+            item,
+            logits=tuple(
+                weigh(sentence.text, logit) for sentence, logit in zip(item.sentences, item.logits, strict=True)
+            ),
         )
-        for of_record, logits_of_record in zip(texts, logits, strict=True)
-    ]
+        for item in read
+    )
+
+
+def share_of_words(text: str, weights: dict[str, float]) -> float:
+    """The share of weighted terms that stand in a text, 0 to 1."""
+    return sum(weights.get(term, 0.0) for term in set(analyse(text))) / (sum(weights.values()) or 1.0)
 
 
 def asks_for_figure(query: str) -> bool:

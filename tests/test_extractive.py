@@ -5,18 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from assistant import Assistant
 from assistant.evidence import choose, gather_evidence, read_passages, reorder, split_record
 from assistant.extractive import MAX_QUOTED_CHARS, draft_quotes
 from assistant.reader import Reader, Reading, Report
 from assistant.types import Evidence
 from assistant.verify import check_draft
 from assistant.weighing import weigh_sentences
-from index.embedding import Embedder
 from index.types import Chunk, Passage, Record, Section
 
 PATIENT = "A 54-year-old woman was admitted with bruises on both legs."
@@ -111,19 +107,6 @@ def test_a_reranker_takes_the_order_and_keeps_the_scores() -> None:
     assert reorder([5.0, 1.0, 3.0], order_by=[0.1, 0.9, 0.2]) == [1.0, 5.0, 3.0]
 
 
-class StubEmbedder:
-    """Finds everything as alike as is usual, so that the reader decides."""
-
-    def embed_query(self, query: str) -> NDArray[np.float32]:
-        return np.array([1.0], dtype=np.float32)
-
-    def embed_documents(self, texts: list[str]) -> NDArray[np.float32]:
-        return np.full((len(texts), 1), 0.4, dtype=np.float32)
-
-
-EMBEDDER = cast(Embedder, StubEmbedder())
-
-
 class StubReader:
     """Says of each record what it was told to."""
 
@@ -150,7 +133,7 @@ def test_background_counts_less_unless_the_question_is_a_general_one(query: str,
         sections=(Section("Background and aims", 0, len(KNOWN)), Section("Case", len(KNOWN) + 1, 999)),
     )
     reader = StubReader([Reading(record=3.0, title=-9.0, sentences=(2.2, 2.0))])
-    read = read_passages(query, [as_passage(record, 1)], cast(Reader, reader), EMBEDDER)
+    read = read_passages(query, [as_passage(record, 1)], cast(Reader, reader))
     assert gather_evidence(query, read)[0].quote == first
 
 
@@ -167,7 +150,7 @@ def test_records_and_sentences_come_in_the_readers_order_with_their_place_in_the
             Reading(record=2.0, title=-3.0, sentences=(1.0, 4.0)),
         ]
     )
-    read = read_passages("how long?", [as_passage(SCURVY, 1), as_passage(titled, 2)], cast(Reader, reader), EMBEDDER)
+    read = read_passages("how long?", [as_passage(SCURVY, 1), as_passage(titled, 2)], cast(Reader, reader))
     assert reader.seen[1] == Report("Scurvy today", (PATIENT, ANSWER))
     assert [item.passage.record.record_id for item in read] == ["pmid:4", "pmid:1"]
     evidence = gather_evidence("how long?", read)
@@ -179,14 +162,17 @@ def test_records_and_sentences_come_in_the_readers_order_with_their_place_in_the
         assert source[item.start : item.end] == item.quote
 
 
-def test_a_sentence_with_a_figure_is_preferred_where_one_is_asked_for_and_alike_ones_everywhere(
-    demo_assistant: Assistant,
-) -> None:
-    embedder = demo_assistant.index.current().embedder
-    texts = [["Her haemoglobin fell from 12 to 7 g/dl.", "Her haemoglobin fell."], ["He was born in Spain."]]
-    logits = [(0.0, 0.0), (0.0,)]
-    figure, [elsewhere] = weigh_sentences("how low was the level of haemoglobin?", texts, logits, embedder)
-    assert figure[0] > figure[1] > elsewhere
-    plain, [elsewhere] = weigh_sentences("what happened to the haemoglobin?", texts, logits, embedder)
-    assert plain[1] > elsewhere
-    assert figure[0] - figure[1] > plain[0] - plain[1]
+def test_a_sentence_that_names_what_is_asked_counts_more_and_one_with_a_figure_where_one_is_asked_for() -> None:
+    figure, bare, other = "Her haemoglobin fell from 12 to 7 g/dl.", "Her haemoglobin fell.", "She was born in Spain."
+    record = make_record("pmid:6", figure, bare, other)
+    reader = StubReader([Reading(record=3.0, title=-9.0, sentences=(0.0, 0.0, 0.0))])
+
+    def weigh(query: str) -> tuple[float, ...]:
+        read = read_passages(query, [as_passage(record, 1)], cast(Reader, reader))
+        (weighed,) = weigh_sentences(query, read, term_weight=lambda _: 1.0)
+        return weighed.logits
+
+    with_figure, without, elsewhere = weigh("how low was haemoglobin?")
+    assert with_figure > without > elsewhere
+    with_figure, without, elsewhere = weigh("what happened to the haemoglobin?")
+    assert with_figure == without > elsewhere

@@ -3,16 +3,17 @@
     casecite index build ../shared/data/cases/records.jsonl.gz --index INDEX
     python -m training.calibrate ../shared/data runs/material INDEX
 
-Only training questions whose record was held out from the reader's training. Unanswerable ones are those marked so
-("silent": the record is there and does not say), others whose record is taken away ("absent") and others whose record
-loses the sentence that answers ("silenced"). What is fitted is whether the sentence that answers is quoted, so a wrong
-answer to an answerable question counts like one to an unanswerable one.
+Only training questions whose record was held out from the reader's training, asked of all records and again of the
+held-out ones alone: in a small index many harmless words of a question stand in no record. Unanswerable ones are those
+marked so ("silent": the record is there and does not say), others whose record is taken away ("absent") and others
+whose record loses the sentence that answers ("silenced"). What is fitted is whether the sentence that answers is
+quoted, so a wrong answer to an answerable question counts like one to an unanswerable one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,13 +29,15 @@ from assistant.gate import Calibration, GateFeatures, measure_features
 from assistant.reader import Reader, Report, load_reader
 from assistant.settings import AssistantSettings
 from assistant.types import Evidence
-from index import Passage, Record, open_index
+from assistant.weighing import weigh_sentences
+from index import Passage, Record, build_index, open_index
 from index.lexical import analyse
 from index.search import OpenBuild
 from training.data import NO_SENTENCE, Example, is_held_out, read_case_reports
-from training.neighbours import prepare_cases
+from training.neighbours import prepare_cases, write_lines
 from training.sampling import silence
 
+ANSWERABLE = "answerable"
 TARGET = Path(__file__).parent.parent / "assistant" / "gate.json"
 # The share of questions without an answer that the probability is made for, and how many of the others may be refused.
 UNANSWERABLE_SHARE = 0.25
@@ -52,15 +55,33 @@ class Measured(NamedTuple):
 
 def main(data: Path, work: Path, index_dir: Path) -> None:
     """Measure the held-out questions, fit, and write the calibration."""
-    build, reader, reports = open_index(index_dir).current(), load_reader(), read_case_reports(data)
     held_out = [example for example in prepare_cases(data, work) if is_held_out(example.record_id)]
-    groups: dict[str, list[Measured]] = {"answerable": [], "silent": [], "absent": [], "silenced": []}
-    for example in held_out:
-        for name, measured in measure(example, reports[example.record_id], build, reader):
-            groups[name].append(measured)
+    reader, reports = load_reader(), read_case_reports(data)
+    groups: dict[str, list[Measured]] = {}
+    for place, folder in (("all", index_dir), ("few", index_held_out(reports, work))):
+        build = open_index(folder).current()
+        for example in held_out:
+            for name, measured in measure(example, reports[example.record_id], build, reader):
+                groups.setdefault(f"{name}, {place} records", []).append(measured)
     fitted = fit(groups)
     TARGET.write_text(fitted.model_dump_json(indent=2) + "\n", "utf-8")
     typer.echo(json.dumps(describe(groups, fitted), indent=2))
+
+
+def index_held_out(reports: Mapping[str, Report], work: Path) -> Path:
+    """An index of the held-out records alone, made where it is not there yet."""
+    folder, source = work / "index-held-out", work / "records-held-out.jsonl"
+    if not folder.exists():
+        write_lines(
+            source,
+            (
+                {"id": name, "title": report.title or None, "abstract": " ".join(report.sentences)}
+                for name, report in reports.items()
+                if is_held_out(name)
+            ),
+        )
+        build_index([source], folder)
+    return folder
 
 
 def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) -> Iterator[tuple[str, Measured]]:
@@ -70,7 +91,11 @@ def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) 
     own = next((passage for passage in found if passage.record.source_id == example.record_id), None)
     silenced = silence(report, example)
     cut = replace(own, record=cut_record(own.record, silenced)) if own and silenced else None
-    read = read_passages(example.question, [*found, *([cut] if cut else [])], reader, build.embedder)
+    read = weigh_sentences(
+        example.question,
+        read_passages(example.question, [*found, *([cut] if cut else [])], reader),
+        build.term_weight,
+    )
 
     def of(passages: Sequence[Passage | None]) -> list[ReadRecord]:
         return [item for item in read if any(item.passage is passage for passage in passages)]
@@ -81,7 +106,7 @@ def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) 
         return
     gold = report.sentences[example.sentence]
     quoted = is_quoted(gold, example.record_id, gather_evidence(example.question, as_it_is))
-    yield "answerable", Measured(measure_features(example.question, as_it_is[0], build), quoted)
+    yield ANSWERABLE, Measured(measure_features(example.question, as_it_is[0], build), quoted)
     others = [passage for passage in found if passage is not own][:depth]
     features = measure_features(example.question, of(others)[0], build)
     if own:
@@ -111,15 +136,16 @@ def unseen_without(query: str, own: Record, build: OpenBuild) -> float:
     return unseen / (sum(weights.values()) or 1.0)
 
 
-def fit(groups: dict[str, list[Measured]]) -> Calibration:
+def fit(groups: Mapping[str, Sequence[Measured]]) -> Calibration:
     """A logistic regression, weighted to UNANSWERABLE_SHARE, and the threshold that REFUSED_ANSWERABLE sets."""
-    unanswerable = [group for name, group in groups.items() if name != "answerable" and group]
-    answerable = groups["answerable"]
-    rows = [row for group in (answerable, *unanswerable) for row in group]
+    answerable = [group for name, group in groups.items() if name.startswith(ANSWERABLE)]
+    unanswerable = [group for name, group in groups.items() if not name.startswith(ANSWERABLE)]
+    rows = [row for group in (*answerable, *unanswerable) for row in group]
     weights = np.concatenate(
         [
-            np.full(len(answerable), (1 - UNANSWERABLE_SHARE) / len(answerable)),
-            *(np.full(len(group), UNANSWERABLE_SHARE / len(unanswerable) / len(group)) for group in unanswerable),
+            np.full(len(group), share / len(part) / len(group))
+            for part, share in ((answerable, 1 - UNANSWERABLE_SHARE), (unanswerable, UNANSWERABLE_SHARE))
+            for group in part
         ]
     )
     features = np.array([row.features for row in rows])
@@ -127,13 +153,14 @@ def fit(groups: dict[str, list[Measured]]) -> Calibration:
     model = LogisticRegression()
     model.fit((features - centre) / scale, [row.is_right for row in rows], weights * len(rows))
     coefficients = model.coef_[0] / scale
+    asked = [row for group in answerable for row in group]
     fitted = Calibration(
         weights=GateFeatures(*map(float, coefficients)),
         bias=float(model.intercept_[0] - coefficients @ centre),
         threshold=0.0,
-        max_unseen=float(np.quantile([row.features.unseen for row in answerable], 1 - UNSEEN_ANSWERABLE)),
+        max_unseen=float(np.quantile([row.features.unseen for row in asked], 1 - UNSEEN_ANSWERABLE)),
     )
-    threshold = np.quantile(probabilities(fitted, answerable), REFUSED_ANSWERABLE)
+    threshold = np.quantile(probabilities(fitted, asked), REFUSED_ANSWERABLE)
     return fitted.model_copy(update={"threshold": float(threshold)})
 
 
@@ -142,7 +169,7 @@ def probabilities(fitted: Calibration, group: Sequence[Measured]) -> NDArray[np.
     return np.array([fitted.confidence(row.features) for row in group])
 
 
-def describe(groups: dict[str, list[Measured]], fitted: Calibration) -> dict[str, Any]:
+def describe(groups: Mapping[str, Sequence[Measured]], fitted: Calibration) -> dict[str, Any]:
     """How many questions of each group there are, the share that is refused and the share answered right."""
     described = {}
     for name, group in groups.items():
