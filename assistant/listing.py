@@ -14,10 +14,12 @@ from index.types import Record
 # How many records are read, and so can be listed at most.
 LISTED_DEPTH = 20
 # A record is listed where its score in the search, the reader's logit for it, and the share of the topic's words that
-# stand in it (of the record that has most of them) make at least ON_TOPIC together (docs/log.md).
+# stand in it (of the record that has most of them) make at least ON_TOPIC together (docs/log.md), or where nearly all
+# of the words stand in it.
 SEARCH_WEIGHT = 5.0
-COVERAGE_WEIGHT = 2.0
-ON_TOPIC = 4.3
+COVERAGE_WEIGHT = 4.0
+ON_TOPIC = 5.0
+NEARLY_ALL = 0.8
 
 _REPORTS = r"(?:case[\s-]+(?:reports|series|studies|histories)|reports|cases|records|articles|papers|publications)"
 _PEOPLE = r"(?:patients|people|children|infants|neonates|newborns|men|women|boys|girls|adults|adolescents)"
@@ -57,7 +59,8 @@ def select_listed(topic: str, read: Sequence[ReadRecord], build: OpenBuild) -> l
     on_topic = [
         item
         for item, share in zip(read, covered, strict=True)
-        if SEARCH_WEIGHT * item.passage.score + item.relevance + COVERAGE_WEIGHT * share / most >= ON_TOPIC
+        if share >= NEARLY_ALL
+        or SEARCH_WEIGHT * item.passage.score + item.relevance + COVERAGE_WEIGHT * share / most >= ON_TOPIC
     ]
     return sorted(on_topic, key=lambda item: item.passage.rank)
 

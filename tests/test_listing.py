@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assistant import Assistant
-from assistant.listing import asks_for_list, topic_of
+from assistant.listing import abbreviated_genera, asks_for_list, topic_of
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,18 @@ def test_a_question_for_a_fact_is_not_taken_for_a_list(question: str) -> None:
 )
 def test_the_topic_is_what_is_left_without_the_words_that_ask(question: str, topic: str) -> None:
     assert topic_of(question) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "genera"),
+    [
+        ("Cultures grew P. multocida.", ["Pasteurella"]),
+        ("Cultures grew S. multocida.", []),
+        ("Cultures grew Pasteurella multocida.", []),
+    ],
+)
+def test_a_species_that_a_record_abbreviates_is_known_by_its_genus(text: str, genera: list[str]) -> None:
+    assert list(abbreviated_genera("reports of Pasteurella multocida infection", text)) == genera
 
 
 def test_every_record_on_the_topic_is_listed_once_and_no_other(demo_assistant: Assistant) -> None:

@@ -3,17 +3,20 @@
     casecite index build ../shared/data/cases/records.jsonl.gz --index INDEX
     python -m training.calibrate ../shared/data runs/material INDEX
 
-Only training questions whose record was held out from the reader's training, asked of all records and again of the
-held-out ones alone: in a small index many harmless words of a question stand in no record. Unanswerable ones are those
-marked so ("silent": the record is there and does not say), others whose record is taken away ("absent") and others
-whose record loses the sentence that answers ("silenced"). What is fitted is whether the sentence that answers is
-quoted, so a wrong answer to an answerable question counts like one to an unanswerable one.
+Only training questions whose record was held out from the reader's training. They are asked of all records of INDEX and
+of the held-out ones alone, since in a small index many harmless words of a question stand in no record. Unanswerable
+ones are those marked so ("silent": the record is there and does not say), others whose record loses the sentence that
+answers ("silenced"), and all of them asked of the records of INDEX without those held out, and of a few of these
+("absent": scores of a search are relative, so a record cannot just be left out of what was found). What is fitted is
+whether the sentence that answers is quoted, so a wrong answer to an answerable question counts like one to an
+unanswerable one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +34,6 @@ from assistant.settings import AssistantSettings
 from assistant.types import Evidence
 from assistant.weighing import weigh_sentences
 from index import Passage, Record, build_index, open_index
-from index.lexical import analyse
 from index.search import OpenBuild
 from training.data import NO_SENTENCE, Example, is_held_out, read_case_reports
 from training.neighbours import prepare_cases, write_lines
@@ -57,63 +59,65 @@ def main(data: Path, work: Path, index_dir: Path) -> None:
     """Measure the held-out questions, fit, and write the calibration."""
     held_out = [example for example in prepare_cases(data, work) if is_held_out(example.record_id)]
     reader, reports = load_reader(), read_case_reports(data)
+    few, others, few_others = prepare_indexes(index_dir, {example.record_id for example in held_out}, work)
     groups: dict[str, list[Measured]] = {}
-    for place, folder in (("all", index_dir), ("few", index_held_out(reports, work))):
-        build = open_index(folder).current()
+    for size, with_record, without in (("all", index_dir, others), ("few", few, few_others)):
+        builds = open_index(with_record).current(), open_index(without).current()
         for example in held_out:
-            for name, measured in measure(example, reports[example.record_id], build, reader):
-                groups.setdefault(f"{name}, {place} records", []).append(measured)
+            for name, measured in measure(example, reports[example.record_id], *builds, reader):
+                groups.setdefault(f"{name}, {size} records", []).append(measured)
     fitted = fit(groups)
     TARGET.write_text(fitted.model_dump_json(indent=2) + "\n", "utf-8")
     typer.echo(json.dumps(describe(groups, fitted), indent=2))
 
 
-def index_held_out(reports: Mapping[str, Report], work: Path) -> Path:
-    """An index of the held-out records alone, made where it is not there yet."""
-    folder, source = work / "index-held-out", work / "records-held-out.jsonl"
-    if not folder.exists():
-        write_lines(
-            source,
-            (
-                {"id": name, "title": report.title or None, "abstract": " ".join(report.sentences)}
-                for name, report in reports.items()
-                if is_held_out(name)
-            ),
-        )
-        build_index([source], folder)
-    return folder
+def prepare_indexes(index_dir: Path, held_out: Set[str], work: Path) -> list[Path]:
+    """Indexes of the held-out records alone, of all the others, and of as few others; made where they are not there."""
+    build = open_index(index_dir).current()
+    records = [record for record, _ in build.iter_records()]
+    others = [record for record in records if record.source_id not in held_out]
+    parts = {
+        "held-out": [record for record in records if record.source_id in held_out],
+        "others": others,
+        "few-others": random.Random(0).sample(others, min(len(others), len(held_out))),
+    }
+    for name, part in parts.items():
+        if not (work / f"index-{name}").exists():
+            source = work / f"records-{name}.jsonl"
+            write_lines(
+                source, ({"id": item.source_id, "title": item.title, "abstract": item.abstract} for item in part)
+            )
+            build_index([source], work / f"index-{name}")
+    return [work / f"index-{name}" for name in parts]
 
 
-def measure(example: Example, report: Report, build: OpenBuild, reader: Reader) -> Iterator[tuple[str, Measured]]:
-    """The question as it is, and without its record or its answer; each record is read once for all of them."""
+def measure(
+    example: Example, report: Report, build: OpenBuild, without: OpenBuild, reader: Reader
+) -> Iterator[tuple[str, Measured]]:
+    """The question as it is, without its record, and without the sentence that answers."""
     depth = AssistantSettings().top_k
-    found = build.search(example.question, depth + 1)
-    own = next((passage for passage in found if passage.record.source_id == example.record_id), None)
-    silenced = silence(report, example)
-    cut = replace(own, record=cut_record(own.record, silenced)) if own and silenced else None
-    read = weigh_sentences(
-        example.question,
-        read_passages(example.question, [*found, *([cut] if cut else [])], reader),
-        build.term_weight,
-    )
+    found = build.search(example.question, depth)
 
-    def of(passages: Sequence[Passage | None]) -> list[ReadRecord]:
-        return [item for item in read if any(item.passage is passage for passage in passages)]
+    def read(passages: Sequence[Passage], build: OpenBuild) -> tuple[ReadRecord, ...]:
+        return weigh_sentences(example.question, read_passages(example.question, passages, reader), build.term_weight)
 
-    as_it_is = of(found[:depth])
+    as_it_is = read(found, build)
     if example.sentence == NO_SENTENCE:
         yield "silent", Measured(measure_features(example.question, as_it_is[0], build), False)
         return
-    gold = report.sentences[example.sentence]
-    quoted = is_quoted(gold, example.record_id, gather_evidence(example.question, as_it_is))
+    quoted = is_quoted(
+        report.sentences[example.sentence], example.record_id, gather_evidence(example.question, as_it_is)
+    )
     yield ANSWERABLE, Measured(measure_features(example.question, as_it_is[0], build), quoted)
-    others = [passage for passage in found if passage is not own][:depth]
-    features = measure_features(example.question, of(others)[0], build)
-    if own:
-        features = features._replace(unseen=unseen_without(example.question, own.record, build))
-    yield "absent", Measured(features, False)
-    if cut:
-        yield "silenced", Measured(measure_features(example.question, of([cut, *others[: depth - 1]])[0], build), False)
+    others = read(without.search(example.question, depth), without)
+    yield "absent", Measured(measure_features(example.question, others[0], without), False)
+    own = next((passage for passage in found if passage.record.source_id == example.record_id), None)
+    silenced = silence(report, example)
+    if own and silenced:
+        cut = read([replace(own, record=cut_record(own.record, silenced))], build)
+        rivals = [item for item in as_it_is if item.passage is not own]
+        best = max([*cut, *rivals], key=lambda item: item.score)
+        yield "silenced", Measured(measure_features(example.question, best, build), False)
 
 
 def cut_record(record: Record, left: Report) -> Record:
@@ -126,14 +130,6 @@ def is_quoted(gold: str, record_id: str, evidence: Sequence[Evidence]) -> bool:
     shown = {key for claim in draft_quotes(evidence) for key in claim.keys}
     quotes = [item.quote for item in evidence if item.key in shown and item.record.source_id == record_id]
     return any(quote in gold or gold in quote for quote in quotes)
-
-
-def unseen_without(query: str, own: Record, build: OpenBuild) -> float:
-    """The share of telling words that stand in no record but `own`."""
-    terms = set(analyse(f"{own.title or ''} {own.abstract}"))
-    weights = {term: build.term_weight(term) for term in analyse(query)}
-    unseen = sum(weight for term, weight in weights.items() if build.document_frequency(term) <= (term in terms))
-    return unseen / (sum(weights.values()) or 1.0)
 
 
 def fit(groups: Mapping[str, Sequence[Measured]]) -> Calibration:
