@@ -43,9 +43,9 @@ ANSWERABLE = "answerable"
 TARGET = Path(__file__).parent.parent / "assistant" / "gate.json"
 # The share of questions without an answer that the probability is made for, and how many of the others may be refused.
 UNANSWERABLE_SHARE = 0.25
-REFUSED_ANSWERABLE = 0.04
+REFUSED_ANSWERABLE = 0.06
 # The share of answerable questions whose words may stand in no record to so large a part.
-UNSEEN_ANSWERABLE = 0.015
+UNSEEN_ANSWERABLE = 0.03
 
 
 class Measured(NamedTuple):
