@@ -127,7 +127,9 @@ def test_the_search_gives_the_records_in_the_order_of_the_reader_and_goes_on_aft
     assert [passage.rank for passage in passages] == list(range(1, 16))
     scores = [passage.score for passage in passages]
     assert scores == sorted(scores, reverse=True)
-    assert {passage.stage for passage in passages[:10]} == {"reader"}
+    read = demo_assistant.settings.top_k
+    assert {passage.stage for passage in passages[:read]} == {"reader"}
+    assert {passage.stage for passage in passages[read:]} == {"hybrid"}
     assert len({passage.record.record_id for passage in passages}) == 15
 
 

@@ -172,7 +172,7 @@ def test_a_sentence_that_names_what_is_asked_counts_more_and_one_with_a_figure_w
         (weighed,) = weigh_sentences(query, read, term_weight=lambda _: 1.0)
         return weighed.logits
 
-    with_figure, without, elsewhere = weigh("how low was haemoglobin?")
+    with_figure, without, elsewhere = weigh("how low was it when her haemoglobin fell?")
     assert with_figure > without > elsewhere
-    with_figure, without, elsewhere = weigh("what happened to the haemoglobin?")
+    with_figure, without, elsewhere = weigh("what happened when her haemoglobin fell?")
     assert with_figure == without > elsewhere

@@ -31,7 +31,7 @@ def test_the_cross_encoder_decides_which_record_is_first(demo_index_dir: Path, t
     name = save_cross_encoder(tmp_path, labels=1)
     query = "what was the BMD change under romosozumab?"
     with Assistant.open(demo_index_dir, reranker=name) as assistant:
-        ranked = [passage.record for passage in assistant.search(query)]
+        ranked = [passage.record for passage in assistant.search(query, assistant.settings.top_k)]
         scores = load_reranker(name).score_records(query, ranked)
     assert len(set(scores)) > 1
     assert scores == sorted(scores, reverse=True)
