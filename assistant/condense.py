@@ -11,9 +11,12 @@ from index.errors import WrongUseError
 from index.lexical import analyse, background_frequency
 
 MAX_QUESTION_CHARS = 2_000
-# A question with fewer words of its own than this cannot name a case, unless one of them is rare.
-FEW_TERMS = 4
+# A question with fewer words of its own than this cannot name a case, unless one of them is rare: of 9,499 questions
+# that name theirs, 20 are so short and so common (docs/log.md).
+FEW_TERMS = 6
 RARE_IN_A_THOUSAND = 2
+# A longer question with so many rare words that the case at hand lacks names another, whatever its pronouns say.
+FOREIGN_TERMS = 2
 
 _REFERS_BACK = re.compile(
     r"^(and|but|so|what about|how about|then)\b"
@@ -68,15 +71,17 @@ class StandaloneQuery(NamedTuple):
     is_follow_up: bool
 
 
-def condense(question: str, history: tuple[Turn, ...]) -> StandaloneQuery:
+def condense(question: str, history: tuple[Turn, ...], case: str = "") -> StandaloneQuery:
     """The query of a question: a follow-up is searched together with the question that named the case.
 
     A question that refers back, or has few words of its own and no rare one, is joined to the one before it, and that
-    one likewise, so that a chain of follow-ups keeps the case.
+    one likewise, so that a chain of follow-ups keeps the case. `case` is the text of the case that was spoken of, where
+    it is known: its rare words do not name another.
     """
     asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+    known = set(analyse(case))
     parts = [question]
-    while asked and _refers_back(parts[0]):
+    while asked and _refers_back(parts[0], known):
         parts.insert(0, asked.pop())
     return StandaloneQuery(" ".join(dict.fromkeys([parts[0], question])), len(parts) > 1)
 
@@ -88,8 +93,10 @@ def first_quoted(history: tuple[Turn, ...]) -> str | None:
     return quoted[1] if quoted else None
 
 
-def _refers_back(question: str) -> bool:
-    if _REFERS_BACK.search(question):
-        return True
+def _refers_back(question: str, known: set[str]) -> bool:
     terms = set(analyse(question))
-    return len(terms) < FEW_TERMS and all(background_frequency(term) > RARE_IN_A_THOUSAND for term in terms)
+    foreign = {term for term in terms - known if background_frequency(term) <= RARE_IN_A_THOUSAND}
+    is_short = len(terms) < FEW_TERMS
+    if _REFERS_BACK.search(question):
+        return is_short or len(foreign) < FOREIGN_TERMS
+    return is_short and not foreign

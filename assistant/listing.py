@@ -78,8 +78,7 @@ def gather_listed(listed: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
 def measure_coverage(query: str, record: Record, build: OpenBuild) -> float:
     """The share of a query's telling words that stand in a record, 0 to 1."""
     weights = {term: build.term_weight(term) for term in analyse(query)}
-    text = f"{record.title or ''} {record.abstract}"
-    present = set(analyse(" ".join([text, *abbreviated_genera(query, text)])))
+    present = set(analyse(" ".join([record.text, *abbreviated_genera(query, record.text)])))
     return sum(weight for term, weight in weights.items() if term in present) / (sum(weights.values()) or 1.0)
 
 

@@ -26,7 +26,7 @@ class Reranker:
 
     def score_records(self, query: str, records: Sequence[Record]) -> list[float]:
         """One score for each record, higher for better; a record that is too long for the model is cut at its end."""
-        pairs = [(query, f"{record.title or ''} {record.abstract}".strip()) for record in records]
+        pairs = [(query, record.text) for record in records]
         return [float(score) for score in self._model.predict(pairs, batch_size=BATCH_SIZE, show_progress_bar=False)]
 
 

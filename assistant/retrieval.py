@@ -35,18 +35,18 @@ def retrieve(
     question: str, history: tuple[Turn, ...], build: OpenBuild, top_k: int, filters: Filters | None
 ) -> Retrieved:
     """The passages to read: those for a list's topic, or the `top_k` best, the case kept in mind before them."""
-    query, is_follow_up = condense(question, history)
+    spoken_of = _find_quoted(first_quoted(history), build, filters)
+    query, is_follow_up = condense(question, history, spoken_of.record.text if spoken_of else "")
     if asks_for_list(question):
         topic = topic_of(query)
         return Retrieved(
             query=query, focus=topic, passages=build.search(topic, LISTED_DEPTH, filters), asks_for_list=True
         )
     found = build.search(query, top_k, filters)
-    kept = _find_quoted(first_quoted(history), build, filters) if is_follow_up else None
-    if kept is None:
+    if spoken_of is None or not is_follow_up:
         return Retrieved(query=query, focus=query, passages=found)
-    others = [passage for passage in found if passage.record.record_id != kept.record.record_id]
-    passages = [replace(kept, score=KEPT_SCORE), *others][:top_k]
+    others = [passage for passage in found if passage.record.record_id != spoken_of.record.record_id]
+    passages = [replace(spoken_of, score=KEPT_SCORE), *others][:top_k]
     return Retrieved(query=query, focus=question, passages=passages)
 
 
@@ -56,7 +56,7 @@ def _find_quoted(quote: str | None, build: OpenBuild, filters: Filters | None) -
         return None
     wanted = _bare(quote)
     for passage in build.search(quote[:_QUOTED_CHARS], _QUOTE_DEPTH, filters):
-        if wanted in _bare(f"{passage.record.title or ''} {passage.record.abstract}"):
+        if wanted in _bare(passage.record.text):
             return passage
     return None
 

@@ -46,6 +46,11 @@ class Record:
     retracted: bool = False
     is_digest: bool = False
 
+    @property
+    def text(self) -> str:
+        """The title, where there is one, and the abstract."""
+        return f"{self.title} {self.abstract}" if self.title else self.abstract
+
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON types; sections as [label, start, end]."""
         return asdict(self)

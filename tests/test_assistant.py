@@ -92,6 +92,18 @@ def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
             "which antibiotic cured the Pasteurella peritonitis in a cat owner?",
             id="another case",
         ),
+        pytest.param(
+            ["Kimura disease in a man?"],
+            "how long had the second course been tried?",
+            "Kimura disease in a man? how long had the second course been tried?",
+            id="nothing rare",
+        ),
+        pytest.param(
+            ["Kimura disease in a man?"],
+            "which antibiotic cured the Pasteurella peritonitis of the woman when her cat bit the catheter?",
+            "which antibiotic cured the Pasteurella peritonitis of the woman when her cat bit the catheter?",
+            id="another case, with a pronoun",
+        ),
     ],
 )
 def test_a_question_that_refers_back_is_searched_with_the_one_before(
@@ -109,6 +121,12 @@ def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_
         history = [Turn(role="user", content=first.question), Turn(role="assistant", content=content)]
         given = demo_assistant.ask("and how old was she?", history)
         assert given.evidence[0].record.record_id == case
+
+
+def test_a_short_question_that_names_what_the_case_has_is_about_the_case() -> None:
+    history = (Turn(role="user", content="Kimura disease in a man?"),)
+    assert not condense("any ibuprofen?", history).is_follow_up
+    assert condense("any ibuprofen?", history, "He had Kimura disease and took ibuprofen.").is_follow_up
 
 
 def test_a_follow_up_keeps_to_the_filters_even_in_the_case_that_was_quoted(demo_assistant: Assistant) -> None:

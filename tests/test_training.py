@@ -14,7 +14,7 @@ import torch
 
 from assistant.reader import Report
 from training import export
-from training.data import NO_SENTENCE, UNKNOWN_SENTENCE, Example, is_held_out
+from training.data import NO_SPAN, UNKNOWN_SPAN, Example, is_held_out, trains_events
 from training.exercises import KINDS, make_exercises
 from training.losses import choice_loss, reader_loss
 from training.material import Counts, groups_of_step, load_material
@@ -33,10 +33,14 @@ CASES = {
     )
 }
 REPORTS = {name: Report("", tuple(sentences)) for name, sentences in CASES.items()}
+EVENTS = {
+    f"pmid:{number}": {"title": f"Hiccups after 9 mg of drug {number}.", "abstract": "He had hiccups. They went away."}
+    for number in range(50, 60)
+}
 EXAMPLE = Example(
     question="how long was colchicine given to the farmer with gout?",
     record_id="pmid:0",
-    sentence=1,
+    span=2,
     answer="2 weeks",
     kind="duration",
     near=("pmid:1", "pmid:2", "pmid:3"),
@@ -48,7 +52,7 @@ PLAIN = Mixture(negatives=2, removed=0, silenced=0, promoted=0)
 def data(tmp_path: Path) -> Path:
     """A folder of training data in the form of the development data."""
     root = tmp_path / "data"
-    for folder in ("cases", "scifact"):
+    for folder in ("cases", "scifact", "phee"):
         (root / folder).mkdir(parents=True)
     with gzip.open(root / "cases" / "train_records.jsonl.gz", "wt", encoding="utf-8") as lines:
         lines.writelines(
@@ -63,6 +67,13 @@ def data(tmp_path: Path) -> Path:
         lines.writelines(json.dumps(abstract | {"id": f"{71 + n}"}) + "\n" for n in range(3))
     (root / "scifact" / "queries.train.jsonl").write_text('{"_id": "9", "text": "Salt prevents cramps."}\n', "utf-8")
     (root / "scifact" / "qrels.train.tsv").write_text("query-id\tcorpus-id\tscore\n9\t71\t1\n", "utf-8")
+    with gzip.open(root / "phee" / "records.jsonl.gz", "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps({"id": name, **texts}) + "\n" for name, texts in EVENTS.items())
+    with (root / "phee" / "questions.dev.jsonl").open("w", encoding="utf-8") as lines:
+        for name, texts in EVENTS.items():
+            row = {"kind": "dose", "question": "At what dose?", "gold_doc_ids": [name], "answers": ["9 mg"]}
+            lines.write(json.dumps(row | {"gold_sentence": texts["title"]}) + "\n")
+            lines.write(json.dumps(row | {"gold_sentence": "Nobody wrote this."}) + "\n")
     return root
 
 
@@ -76,13 +87,13 @@ def test_a_group_is_the_record_asked_about_and_wrong_ones() -> None:
 def test_a_question_whose_record_is_taken_away_has_no_answer() -> None:
     group = make_group(EXAMPLE, REPORTS, Mixture(negatives=2, removed=1), random.Random(1))
     assert REPORTS["pmid:0"] not in group.reports
-    assert (group.about, group.gold, group.span, len(group.reports)) == (None, None, NO_SENTENCE, 3)
+    assert (group.about, group.gold, group.span, len(group.reports)) == (None, None, NO_SPAN, 3)
 
 
 def test_a_silenced_record_is_still_the_one_asked_about_but_does_not_answer() -> None:
     group = make_group(EXAMPLE, REPORTS, Mixture(removed=0, silenced=1, promoted=0), random.Random(1))
     assert REPORTS["pmid:0"].sentences[1] not in group.reports[0].sentences
-    assert (group.about, group.gold, group.span) == (0, None, NO_SENTENCE)
+    assert (group.about, group.gold, group.span) == (0, None, NO_SPAN)
 
 
 def test_a_record_that_says_the_answer_twice_is_not_silenced() -> None:
@@ -116,10 +127,10 @@ def drug_reports() -> dict[str, Report]:
 
 
 def test_an_exercise_names_the_case_beside_its_answer(drug_reports: dict[str, Report]) -> None:
-    answered = [item for item in make_exercises(drug_reports, [EXAMPLE]) if item.sentence >= 0]
+    answered = [item for item in make_exercises(drug_reports, [EXAMPLE]) if item.span >= 0]
     assert answered
     for item in answered:
-        sentence = drug_reports["pmid:0"].sentences[item.sentence]
+        sentence = drug_reports["pmid:0"].sentences[item.span - 1]
         assert item.answer in sentence
         named = set(re.findall(r"\w+", item.question)) & set(re.findall(r"\w+", sentence))
         assert named - set(re.findall(r"\w+", item.answer))
@@ -131,7 +142,7 @@ def test_an_exercise_that_no_sentence_answers_is_of_a_kind_that_the_record_lacks
     same = {f"pmid:{number}": drug_reports["pmid:1"] for number in range(9)}
     texts = " ".join(drug_reports["pmid:1"].sentences)
     made = make_exercises(same, [replace(EXAMPLE, record_id=name, near=()) for name in same])
-    silent = [item.question for item in made if item.sentence < 0]
+    silent = [item.question for item in made if item.span < 0]
     assert silent
     for question in silent:
         asked = [
@@ -146,7 +157,7 @@ def test_a_neighbour_that_could_answer_an_exercise_too_is_no_wrong_record(drug_r
     reports = drug_reports | {"pmid:0": Report("", drug_reports["pmid:0"].sentences[:1])}
     made = make_exercises(reports, [replace(EXAMPLE, near=("pmid:1", "pmid:2"))])
     assert made
-    assert {item.near for item in made if item.sentence >= 0} == {("pmid:2",)}
+    assert {item.near for item in made if item.span >= 0} == {("pmid:2",)}
 
 
 def test_choosing_right_costs_little_and_wrong_much() -> None:
@@ -157,7 +168,7 @@ def test_choosing_right_costs_little_and_wrong_much() -> None:
 
 
 def test_a_claim_teaches_the_record_and_no_sentence() -> None:
-    group = Group(question="", reports=(REPORTS["pmid:0"],), about=0, span=UNKNOWN_SENTENCE)
+    group = Group(question="", reports=(REPORTS["pmid:0"],), about=0, span=UNKNOWN_SPAN)
     _, parts = reader_loss(torch.tensor([2.0]), [torch.tensor([1.0, 1.0])], [group], silent_weight=1.0)
     assert parts["record"] > 0
     assert parts["span"] == parts["silent"] == 0
@@ -181,8 +192,15 @@ def test_neighbours_of_other_questions_are_refused(tmp_path: Path) -> None:
         add_neighbours([EXAMPLE], cache)
 
 
+def test_questions_on_adverse_events_are_of_records_that_the_measure_does_not_ask(data: Path, tmp_path: Path) -> None:
+    material = load_material(data, tmp_path / "material")
+    assert {item.record_id for item in material.events} == {name for name in EVENTS if trains_events(name)}
+    assert all(item.span == 0 and trains_events(near) for item in material.events for near in item.near)
+    assert 0 < len(material.events) < len(EVENTS)
+
+
 def test_a_run_stopped_and_taken_up_ends_where_an_unbroken_one_does(data: Path, tmp_path: Path) -> None:
-    config = Config(questions=2, claims=1, exercises=1, epochs=1.0, validated=2)
+    config = Config(questions=2, claims=1, exercises=1, events=1, epochs=1.0, validated=2)
     material = load_material(data, tmp_path / "material")
     assert {example.record_id for example in material.train}.isdisjoint(
         example.record_id for example in material.held_out
@@ -203,7 +221,7 @@ def test_a_run_stopped_and_taken_up_ends_where_an_unbroken_one_does(data: Path, 
     second.resume()
     assert second.step == 2
     assert [second.advance()["loss"] for _ in range(2)] == pytest.approx(losses[2:], rel=1e-3)
-    steps = [groups_of_step(material, step, Counts(2, 1, 1), config.mixture, seed=1) for step in (1, 2)]
+    steps = [groups_of_step(material, step, Counts(2, 1, 1, 1), config.mixture, seed=1) for step in (1, 2)]
     assert steps[0] != steps[1]
 
 

@@ -35,7 +35,7 @@ from assistant.types import Evidence
 from assistant.weighing import weigh_sentences
 from index import Passage, Record, build_index, open_index
 from index.search import OpenBuild
-from training.data import NO_SENTENCE, Example, is_held_out, read_case_reports
+from training.data import NO_SPAN, Example, is_held_out, read_case_reports
 from training.neighbours import prepare_cases, write_lines
 from training.sampling import silence
 
@@ -102,11 +102,11 @@ def measure(
         return weigh_sentences(example.question, read_passages(example.question, passages, reader), build.term_weight)
 
     as_it_is = read(found, build)
-    if example.sentence == NO_SENTENCE:
+    if example.span == NO_SPAN:
         yield "silent", Measured(measure_features(example.question, as_it_is[0], build), False)
         return
     quoted = is_quoted(
-        report.sentences[example.sentence], example.record_id, gather_evidence(example.question, as_it_is)
+        report.sentences[example.span - 1], example.record_id, gather_evidence(example.question, as_it_is)
     )
     yield ANSWERABLE, Measured(measure_features(example.question, as_it_is[0], build), quoted)
     others = read(without.search(example.question, depth), without)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from assistant.reader import Report
-from training.data import NO_SENTENCE, Example
+from training.data import NO_SPAN, Example
 
 MAX_A_RECORD = 4
 SILENT_SHARE = 0.5
@@ -150,7 +150,7 @@ def _answered(report: Report, model: Example, rng: random.Random) -> Iterator[Ex
             naming = _name_case(sentence, found.span(), rng)
             if naming and not _answers_elsewhere(report, number, kind, naming):
                 question = rng.choice(kind.forms).format(naming)
-                yield replace(model, question=question, sentence=number, answer=found.group(), kind=name)
+                yield replace(model, question=question, span=number + 1, answer=found.group(), kind=name)
                 break
 
 
@@ -163,7 +163,7 @@ def _silent(report: Report, model: Example, rng: random.Random) -> Iterator[Exam
         kind, sentence = rng.choice(fitting)
         if naming := _name_case(sentence, (0, 0), rng):
             question = rng.choice(kind.forms).format(naming)
-            yield replace(model, question=question, sentence=NO_SENTENCE, answer="", kind="unanswerable")
+            yield replace(model, question=question, span=NO_SPAN, answer="", kind="unanswerable")
 
 
 def _name_case(sentence: str, answer: tuple[int, int], rng: random.Random) -> str:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.data import NO_SENTENCE, UNKNOWN_SENTENCE
+from training.data import NO_SPAN, UNKNOWN_SPAN
 from training.sampling import Group
 
 
@@ -34,8 +34,8 @@ def reader_loss(
         for place, logits in enumerate(spans[start:end]):
             if place != group.about:
                 sums["silent"] = sums["silent"] + choice_loss(logits, None) / len(group.reports)
-            elif group.span != UNKNOWN_SENTENCE and group.span < len(logits):
-                target = None if group.span == NO_SENTENCE else group.span
+            elif group.span != UNKNOWN_SPAN and group.span < len(logits):
+                target = None if group.span == NO_SPAN else group.span
                 sums["span"] = sums["span"] + choice_loss(logits, target)
         start = end
     means = {name: value / len(groups) for name, value in sums.items()}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assistant.reader import Report
-from training.data import Example, is_held_out, read_abstracts, read_case_reports
+from training.data import Example, is_held_out, read_case_reports, read_reports
 from training.exercises import make_exercises
-from training.neighbours import prepare_cases, prepare_claims
+from training.neighbours import prepare_cases, prepare_claims, prepare_events
 from training.sampling import Group, Mixture, make_group
 
 
@@ -22,17 +22,19 @@ class Counts(NamedTuple):
     questions: int
     claims: int
     exercises: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Records by id, and examples: those to train with, those held out (by their record), claims, and exercises."""
+    """Records by id, and examples: those to train with, those held out (by their record), claims, exercises, events."""
 
     reports: dict[str, Report]
     train: tuple[Example, ...]
     held_out: tuple[Example, ...]
     claims: tuple[Example, ...]
     exercises: tuple[Example, ...]
+    events: tuple[Example, ...]
 
 
 def load_material(data: Path, work: Path) -> Material:
@@ -41,7 +43,8 @@ def load_material(data: Path, work: Path) -> Material:
     Records that are held out are no wrong records in training either.
     """
     examples = prepare_cases(data, work)
-    reports = read_case_reports(data) | read_abstracts(data)
+    others = (read_reports(data / name / "records.jsonl.gz") for name in ("phee", "scifact"))
+    reports = {name: report for part in (*others, read_case_reports(data)) for name, report in part.items()}
     train = tuple(
         replace(item, near=tuple(name for name in item.near if not is_held_out(name)))
         for item in examples
@@ -53,6 +56,7 @@ def load_material(data: Path, work: Path) -> Material:
         held_out=tuple(item for item in examples if is_held_out(item.record_id)),
         claims=tuple(prepare_claims(data, work)),
         exercises=tuple(make_exercises(reports, train)),
+        events=tuple(prepare_events(data, work, reports)),
     )
 
 
@@ -65,6 +69,7 @@ def groups_of_step(material: Material, step: int, counts: Counts, mixture: Mixtu
         (material.train, counts.questions, f"{seed}"),
         (material.claims, counts.claims, f"{seed}-claims"),
         (material.exercises, counts.exercises, f"{seed}-exercises"),
+        (material.events, counts.events, f"{seed}-events"),
     )
     return [
         group
@@ -89,6 +94,6 @@ def _draw(
     return groups
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _shuffled(count: int, seed: str) -> list[int]:
     return random.Random(seed).sample(range(count), count)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from assistant.reader import Report
 from index import build_index, open_index
-from training.data import Example, read_case_questions, read_claims, read_lines
+from training.data import Example, read_case_questions, read_claims, read_event_questions, read_lines, trains_events
 
 DEPTH = 30
 
@@ -30,6 +31,17 @@ def prepare_claims(data: Path, work: Path) -> list[Example]:
     if not cache.exists():
         search_neighbours(examples, data / "scifact" / "records.jsonl.gz", work / "index-claims", cache)
     return add_neighbours(examples, cache)
+
+
+def prepare_events(data: Path, work: Path, reports: Mapping[str, Report]) -> list[Example]:
+    """The questions on adverse drug events that are trained with, with their neighbours among those records."""
+    examples, cache = read_event_questions(data, reports), work / "neighbours-events.jsonl"
+    if not cache.exists():
+        search_neighbours(examples, data / "phee" / "records.jsonl.gz", work / "index-events", cache)
+    return [
+        replace(item, near=tuple(name for name in item.near if trains_events(name)))
+        for item in add_neighbours(examples, cache)
+    ]
 
 
 def search_neighbours(examples: Sequence[Example], records: Path, index_dir: Path, cache: Path) -> None:

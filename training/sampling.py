@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assistant.reader import Report
-from training.data import NO_SENTENCE, UNKNOWN_SENTENCE, Example
+from training.data import NO_SPAN, UNKNOWN_SPAN, Example
 
 MIN_ANSWER_CHARS = 2
 MIN_SENTENCES_TO_PROMOTE = 3
@@ -18,7 +18,7 @@ class Group:
     """Records to read for one question.
 
     `about` is the place of the record that the question is about, None where it was taken away. `span` is what answers
-    in it, counted as rows count (0 is the title), NO_SENTENCE where nothing does and UNKNOWN_SENTENCE where it is not
+    in it, counted as rows count (0 is the title), NO_SPAN where nothing does and UNKNOWN_SPAN where it is not
     known.
     """
 
@@ -30,7 +30,7 @@ class Group:
     @property
     def gold(self) -> int | None:
         """The place of the record that answers, or None."""
-        return None if self.span == NO_SENTENCE else self.about
+        return None if self.span == NO_SPAN else self.about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +50,15 @@ class Mixture:
 def make_group(example: Example, reports: Mapping[str, Report], mixture: Mixture, rng: random.Random) -> Group:
     """One group for one question, drawn with `rng`; the record it is about comes first where it is there."""
     draw = rng.random()
-    if example.sentence != UNKNOWN_SENTENCE and draw < mixture.removed:
+    if example.span != UNKNOWN_SPAN and draw < mixture.removed:
         wrong = draw_wrong(example, reports, mixture.negatives + 1, rng)
-        return Group(question=example.question, reports=tuple(wrong), about=None, span=NO_SENTENCE)
-    own, sentence = reports[example.record_id], example.sentence
+        return Group(question=example.question, reports=tuple(wrong), about=None, span=NO_SPAN)
+    own, span = reports[example.record_id], example.span
     if draw < mixture.removed + mixture.silenced and (silenced := silence(own, example)):
-        own, sentence = silenced, NO_SENTENCE
+        own, span = silenced, NO_SPAN
     wrong = draw_wrong(example, reports, mixture.negatives, rng)
-    own, span = promote_some(own, sentence + 1 if sentence >= 0 else sentence, mixture.promoted, rng)
-    others = [promote_some(report, NO_SENTENCE, mixture.promoted, rng)[0] for report in wrong]
+    own, span = promote_some(own, span, mixture.promoted, rng)
+    others = [promote_some(report, NO_SPAN, mixture.promoted, rng)[0] for report in wrong]
     return Group(question=example.question, reports=(own, *others), about=0, span=span)
 
 
@@ -75,12 +75,15 @@ def draw_wrong(example: Example, reports: Mapping[str, Report], count: int, rng:
 def silence(report: Report, example: Example) -> Report | None:
     """The record without the sentence that answers; None where the answer stands elsewhere too or cannot be told."""
     answer = example.answer.casefold().strip()
-    left = report.sentences[: example.sentence] + report.sentences[example.sentence + 1 :]
-    if example.sentence < 0 or example.kind == "yes_no" or len(answer) < MIN_ANSWER_CHARS or len(left) < 2:
+    if example.span < 0 or example.kind == "yes_no" or len(answer) < MIN_ANSWER_CHARS:
         return None
-    if answer in " ".join([report.title, *left]).casefold():
+    title, *sentences = (
+        "" if number == example.span else text for number, text in enumerate((report.title, *report.sentences))
+    )
+    left = tuple(filter(None, sentences))
+    if len(left) < 2 or answer in " ".join([title, *left]).casefold():
         return None
-    return Report(report.title, left)
+    return Report(title, left)
 
 
 def promote_some(report: Report, span: int, chance: float, rng: random.Random) -> tuple[Report, int]:

@@ -43,8 +43,8 @@ CHECKPOINT_S = 480.0
 class Config:
     """All that decides what a run does, apart from the data.
 
-    A step has so many groups of `questions`, `claims` and `exercises`. The rate rises over the share `warmup` of the
-    steps, stays, and falls over the share `cooldown`.
+    A step has so many groups of `questions`, `claims`, `exercises` and `events`. The rate rises over the share `warmup`
+    of the steps, stays, and falls over the share `cooldown`.
     """
 
     seed: int = 1
@@ -52,6 +52,7 @@ class Config:
     questions: int = 14
     claims: int = 1
     exercises: int = 4
+    events: int = 2
     negatives: int = 1
     removed: float = 0.08
     silenced: float = 0.12
@@ -69,7 +70,7 @@ class Config:
     @property
     def counts(self) -> Counts:
         """How many groups a step has."""
-        return Counts(self.questions, self.claims, self.exercises)
+        return Counts(self.questions, self.claims, self.exercises, self.events)
 
     @property
     def mixture(self) -> Mixture:

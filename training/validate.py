@@ -35,10 +35,10 @@ def validate(reader: Reader, examples: Sequence[Example], reports: Mapping[str, 
         if number % 3 == 0:
             absent.append(_answered(reader.read(example.question, [reports[name] for name in others])))
         readings = reader.read(example.question, [reports[name] for name in [example.record_id, *others]])
-        if example.sentence < 0:
+        if example.span < 0:
             silent.append(_answered(readings))
         else:
-            answerable.append(_judge(readings, example.sentence))
+            answerable.append(_judge(readings, example.span))
     count = max(1, len(answerable))
     threshold = sorted(outcome.answered for outcome in answerable)[int(SPARED * count)]
     return {
@@ -53,16 +53,16 @@ def validate(reader: Reader, examples: Sequence[Example], reports: Mapping[str, 
 def draw_sample(examples: Sequence[Example], count: int) -> list[Example]:
     """The same `count` examples every time; a fifth are such that their record does not say, if there are so many."""
     shuffled = random.Random(0).sample(list(examples), len(examples))
-    silent = [example for example in shuffled if example.sentence < 0][: count // 5]
-    return silent + [example for example in shuffled if example.sentence >= 0][: count - len(silent)]
+    silent = [example for example in shuffled if example.span < 0][: count // 5]
+    return silent + [example for example in shuffled if example.span >= 0][: count - len(silent)]
 
 
 def _judge(readings: Sequence[Reading], gold: int) -> Outcome:
-    """The outcome where the first of the records is the right one and its sentence `gold` answers."""
+    """The outcome where the first of the records is the right one and its span `gold` answers."""
     chances = choose([reading.record for reading in readings])
     scored = sorted(
         (
-            (chance * inside, place, number - 1)
+            (chance * inside, place, number)
             for place, (reading, chance) in enumerate(zip(readings, chances, strict=True))
             for number, inside in enumerate(choose([reading.title, *reading.sentences]))
         ),
