@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from assistant.drug_names import drug_names
 from assistant.evidence import ReadRecord
 from assistant.listing import measure_coverage
 from index.lexical import analyse
@@ -24,6 +25,7 @@ class GateFeatures(NamedTuple):
     coverage: the share of the question's telling words that stand in that record, 0 to 1.
     unseen: the share of them that stand in no record at all, 0 to 1.
     similarity: the likeness of the question and that record's best passage, -1 to 1.
+    drugs: the share of the drugs named in the question that the record does not name, 0 to 1.
     """
 
     record: float
@@ -32,6 +34,7 @@ class GateFeatures(NamedTuple):
     coverage: float
     unseen: float
     similarity: float
+    drugs: float
 
 
 class Calibration(BaseModel):
@@ -67,6 +70,7 @@ def measure_features(query: str, best: ReadRecord, build: OpenBuild) -> GateFeat
     """The features of a query and the best record that was read for it."""
     weights = {term: build.term_weight(term) for term in analyse(query)}
     unseen = sum(weight for term, weight in weights.items() if not build.document_frequency(term))
+    drugs = set(analyse(" ".join(drug_names(query))))
     return GateFeatures(
         record=best.score,
         search=min(1.0, best.passage.score),
@@ -74,6 +78,7 @@ def measure_features(query: str, best: ReadRecord, build: OpenBuild) -> GateFeat
         coverage=measure_coverage(query, best.passage.record, build),
         unseen=unseen / (sum(weights.values()) or 1.0),
         similarity=build.similarity(query, best.passage),
+        drugs=len(drugs.difference(analyse(best.passage.record.text))) / (len(drugs) or 1),
     )
 
 

@@ -44,13 +44,15 @@ def _nothing(_: str) -> list[Any]:
     return []
 
 
+_READ = "index.search.read_query"
 VARIANTS: Mapping[str, tuple[str, Any]] = {
-    "as shipped": ("index.search.read_query", read_query),
-    "without abbreviations": ("index.search.read_query", lambda text, _, mend: read_query(text, _nothing, mend)),
-    "without corrections": ("index.search.read_query", lambda text, longer, _: read_query(text, longer, _nothing)),
+    "as shipped": (_READ, read_query),
+    "without long forms": (_READ, lambda text, _, shorter, mend: read_query(text, _nothing, shorter, mend)),
+    "without short forms": (_READ, lambda text, longer, _, mend: read_query(text, longer, _nothing, mend)),
+    "without corrections": (_READ, lambda text, longer, shorter, _: read_query(text, longer, shorter, _nothing)),
     "without ages": ("index.query.spell_out_ages", str),
     "without presence": ("index.lexical._TEXT_FIELDS", ("text",)),
-    "words as typed": ("index.search.read_query", _typed),
+    "words as typed": (_READ, _typed),
 }
 
 

@@ -5,6 +5,7 @@ A. S. Schwartz, M. A. Hearst: A simple algorithm for identifying abbreviation de
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,12 @@ from index.types import Record
 _SHORT_FORM = re.compile(r"\(\s*(?=[^\s);,]*[A-Z][^\s);,]*[A-Z])([A-Za-z][A-Za-z0-9/+-]{1,9})\s*[);,]")
 _IN_QUESTION = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z])\w{2,10}\b")
 _MAX_LONG_CHARS = 150
-_SCHEMA = "CREATE TABLE abbreviations (short TEXT, long TEXT, uses INTEGER, PRIMARY KEY (short, long)) WITHOUT ROWID"
+_MAX_LONG_WORDS = 7
+_AROUND_WORDS = ",;:.?!()"
+_SCHEMA = """
+CREATE TABLE abbreviations (short TEXT, long TEXT, uses INTEGER, PRIMARY KEY (short, long)) WITHOUT ROWID;
+CREATE INDEX by_long ON abbreviations (long, short, uses);
+"""
 
 
 class AbbreviationStore:
@@ -30,7 +36,7 @@ class AbbreviationStore:
     def create(cls, path: Path) -> AbbreviationStore:
         """A new, empty store."""
         connection = sqlite3.connect(path)
-        connection.execute(_SCHEMA)
+        connection.executescript(_SCHEMA)
         return cls(connection)
 
     @classmethod
@@ -57,12 +63,27 @@ class AbbreviationStore:
             "SELECT long, uses FROM abbreviations WHERE short = ? ORDER BY uses DESC, long", (short,)
         ).fetchall()
 
+    def short_forms(self, text: str) -> list[tuple[str, float]]:
+        """The abbreviations of what a text says at length, each with its share of the records that shorten it so."""
+        words = [word.strip(_AROUND_WORDS) for word in text.lower().split()]
+        phrases = {
+            " ".join(words[start:end])
+            for start in range(len(words))
+            for end in range(start + 2, min(start + _MAX_LONG_WORDS, len(words)) + 1)
+        }
+        rows = self._connection.execute(
+            "SELECT short, CAST(uses AS REAL) / sum(uses) OVER (PARTITION BY long) FROM abbreviations "
+            "WHERE long IN (SELECT value FROM json_each(?)) ORDER BY long, short",
+            (json.dumps(sorted(phrases)),),
+        )
+        return rows.fetchall()
+
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
 
 
-def short_forms(question: str) -> list[str]:
+def find_short_forms(question: str) -> list[str]:
     """What looks like an abbreviation in a question: a word with two capitals; a plural without its s."""
     return [word.removesuffix("s") for word in dict.fromkeys(_IN_QUESTION.findall(question))]
 

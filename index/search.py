@@ -126,7 +126,9 @@ class OpenBuild:
         return self._lexical.document_frequency(term)
 
     def _read_query(self, query: str) -> Query:
-        return read_query(query, self._abbreviations.long_forms, self._lexical.corrections)
+        return read_query(
+            query, self._abbreviations.long_forms, self._abbreviations.short_forms, self._lexical.corrections
+        )
 
     def _score_chunks(
         self, query_vector: Vectors, lexical: Iterable[str], filters: Filters | None

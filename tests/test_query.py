@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index import Index, build_index, open_index
-from index.abbreviations import AbbreviationStore, explained, short_forms
+from index.abbreviations import AbbreviationStore, explained, find_short_forms
 from index.lexical import LexicalIndex, analyse
 from index.misspelling import count_slips, nearest_words
 from index.query import read_query
@@ -86,7 +86,7 @@ def test_what_an_abbreviation_stands_for_is_read_from_the_text_before_it(
 
 
 def test_abbreviations_of_a_question_have_two_capitals() -> None:
-    assert short_forms("Was DI or PDTs seen at pH 7 in the USA?") == ["DI", "PDT", "USA"]
+    assert find_short_forms("Was DI or PDTs seen at pH 7 in the USA?") == ["DI", "PDT", "USA"]
 
 
 def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
@@ -96,16 +96,27 @@ def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
     store.close()
     store = AbbreviationStore.open(tmp_path / "abbreviations.sqlite")
     assert store.long_forms("MS") == [("multiple sclerosis", 2), ("mitral stenosis", 1)]
-    query = read_query("age of the MS case", store.long_forms, _no_corrections)
+    query = read_query("age of the MS case", store.long_forms, store.short_forms, _nothing)
     assert query.text == "age of the MS (multiple sclerosis) case"
     assert query.terms["sclerosi"] > query.terms["stenosi"] > 0
     assert query.terms["age"] == 1
     store.close()
 
 
+def test_what_is_said_at_length_is_found_by_its_abbreviations_too(tmp_path: Path) -> None:
+    texts = ["Interferon gamma (IFNG) was low.", "Interferon gamma (IG) fell.", "Interferon gamma (IG) rose."]
+    store = AbbreviationStore.create(tmp_path / "abbreviations.sqlite")
+    store.add([_record(number, text) for number, text in enumerate(texts)])
+    query = read_query("antibodies to Interferon gamma?", store.long_forms, store.short_forms, _nothing)
+    assert query.text == "antibodies to Interferon gamma?"
+    assert query.terms["ig"] == pytest.approx(2 * query.terms["ifng"])
+    assert 1 > query.terms["ig"] > 0
+    store.close()
+
+
 def test_an_abbreviation_is_not_opened_inside_a_word() -> None:
     known = {"DI": [("diabetes insipidus", 1)]}
-    query = read_query("DIC after DI", lambda short: known.get(short, []), _no_corrections)
+    query = read_query("DIC after DI", lambda short: known.get(short, []), _nothing, _nothing)
     assert query.text == "DIC after DI (diabetes insipidus)"
 
 
@@ -136,7 +147,7 @@ def test_only_words_that_no_record_holds_are_corrected(tmp_path: Path) -> None:
     lexical.add([_record(number, text) for number, text in enumerate(["hepatoma", "hematoma after warfarin"])])
     assert lexical.corrections("hepatoma") == []
     assert lexical.corrections("warfrin") == ["warfarin"]
-    query = read_query("warfrin bleed", lambda _: [], lexical.corrections)
+    query = read_query("warfrin bleed", _nothing, _nothing, lexical.corrections)
     assert query.terms["warfrin"] > query.terms["warfarin"] > 0
 
 
@@ -181,7 +192,7 @@ def test_the_record_is_found_in_other_words(index: Index, question: str, pmid: s
     assert index.search(question)[0].record.pmid == pmid
 
 
-def _no_corrections(_: str) -> list[str]:
+def _nothing(_: str) -> list[str]:
     return []
 
 
