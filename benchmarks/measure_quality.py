@@ -3,13 +3,13 @@
     python benchmarks/measure_quality.py ../shared/data WORK_FOLDER
 
 Builds the three indexes it asks in WORK_FOLDER where they are not there yet, and leaves the whole reports there. The
-questions of the case reports and a sample of PHEE's are answered, SciFact's claims are ranked.
+questions of the case reports and those of PHEE that the reader was not trained with are answered, SciFact's claims are
+ranked.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +24,8 @@ from assistant.evaluation.questions import QuestionSet, read_questions
 from assistant.evaluation.report import Report, Row, summarise_rows
 from assistant.gate import read_calibration
 from index import build_index, open_index
+from training.data import read_lines, trains_events
+from training.neighbours import write_lines
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -32,7 +34,6 @@ DOCS = Path(__file__).parent.parent / "docs"
 # Kinds that are judged apart: they have several gold records, none, or a conversation.
 APART = ("multi_record", "unanswerable", "follow_up first", "follow_up later")
 BINS = 5
-PHEE_SAMPLE = 400
 
 
 def main(data_dir: str, work_dir: str) -> None:
@@ -50,8 +51,8 @@ def main(data_dir: str, work_dir: str) -> None:
         index_dir=work / "scifact",
         report_path=work / "scifact.json",
     )
-    sampled = sample_lines(data / "phee" / "questions.dev.jsonl", work / "phee-questions.jsonl")
-    phee = evaluate_files(sampled, index_dir=work / "phee", report_path=work / "phee.json")
+    unseen = write_unseen(data / "phee" / "questions.dev.jsonl", work / "phee-questions.jsonl")
+    phee = evaluate_files(unseen, index_dir=work / "phee", report_path=work / "phee.json")
     dense = measure_dense(work / "cases", read_questions(data / "cases" / "questions.dev.jsonl"))
     result = {
         "command": "python benchmarks/measure_quality.py ../shared/data WORK_FOLDER",
@@ -66,10 +67,9 @@ def main(data_dir: str, work_dir: str) -> None:
     draw_reliability(cases.rows, DOCS / "images" / "reliability.svg")
 
 
-def sample_lines(source: Path, target: Path) -> Path:
-    """The same PHEE_SAMPLE questions every time: they are many and much alike."""
-    lines = source.read_text("utf-8").splitlines(keepends=True)
-    target.write_text("".join(random.Random(1).sample(lines, PHEE_SAMPLE)), "utf-8")
+def write_unseen(source: Path, target: Path) -> Path:
+    """The questions of a file on records that the reader's training left out."""
+    write_lines(target, (row for row in read_lines(source) if not trains_events(row["gold_doc_ids"][0])))
     return target
 
 
