@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from index.embedding import EmbedderIdentity
 from index.errors import NoIndexError
 
-FORMAT = 2
+FORMAT = 3
 FILE_NAME = "manifest.json"
 
 

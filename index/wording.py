@@ -1,4 +1,4 @@
-"""One form for words that are written in several ways: British and American spelling, numbers, ages, units.
+"""One form for words that are written in several ways: British and American spelling, Greek letters, numbers and units.
 
 `fold_wording` is applied to records and questions alike before the lexical index cuts them into terms, so only sameness
 matters and not whether the result is a word. `spell_out_ages` is for questions alone: it makes "62F" and "40 yo" what
@@ -25,7 +25,10 @@ _NUMBER = re.compile(
     rf"|({'|'.join([*_UNITS[1:], *_TEENS])}))\b"
 )
 _GLUED_UNIT = re.compile(r"\b(\d+)([a-z]{1,6})\b")
-_LIGATURES = str.maketrans({"æ": "ae", "œ": "oe"})
+# Without mu, which is the micro of units.
+_GREEK = {letter: unicodedata.name(letter).rsplit(" ", 1)[1].lower() for letter in "αβγδεζηθικλνξπρστυφχψω"}
+_LETTERS = {"æ": "ae", "œ": "oe"} | {letter: f" {name} " for letter, name in _GREEK.items()}
+_SPELT_OUT = str.maketrans(_LETTERS)
 
 # Each is a difference between British and American spelling in its general form. Words of up to four letters stay.
 _SPELLINGS = (
@@ -43,8 +46,8 @@ _SEXES = {"F": ("girl", "woman", "female"), "M": ("boy", "man", "male")}
 
 
 def fold_wording(text: str) -> str:
-    """The text in lower case with one form for each spelling, number and unit."""
-    text = unicodedata.normalize("NFKC", text).lower().translate(_LIGATURES)
+    """The text in lower case with one form for each spelling, Greek letter, number and unit."""
+    text = unicodedata.normalize("NFKC", text).lower().translate(_SPELT_OUT)
     text = _GLUED_UNIT.sub(r"\1 \2", _NUMBER.sub(_as_digits, text))
     return _WORD.sub(lambda match: _fold_word(match[0]), text)
 

@@ -37,6 +37,9 @@ from index.wording import spell_out_ages
         ("2 yrs", "two years"),
         ("sixty-eight year old", "68-year-old"),
         ("fifty six wks", "56 weeks"),
+        ("IFN-γ", "IFN-gamma"),
+        ("TNFα", "TNF alpha"),
+        ("Β2-microglobulin", "beta-2 microglobulin"),
     ],
 )
 def test_two_ways_of_writing_are_the_same_terms(one: str, other: str) -> None:
