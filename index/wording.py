@@ -25,8 +25,9 @@ _NUMBER = re.compile(
     rf"|({'|'.join([*_UNITS[1:], *_TEENS])}))\b"
 )
 _GLUED_UNIT = re.compile(r"\b(\d+)([a-z]{1,6})\b")
-# Without mu, which is the micro of units.
-_GREEK = {letter: unicodedata.name(letter).rsplit(" ", 1)[1].lower() for letter in "αβγδεζηθικλνξπρστυφχψω"}
+# Without mu, which is the micro of units. Unicode calls lambda "lamda".
+_GREEK = {letter: unicodedata.name(letter).rsplit(" ", 1)[1].lower() for letter in "αβγδεζηθικνξπρστυφχψω"}
+_GREEK["λ"] = "lambda"
 _LETTERS = {"æ": "ae", "œ": "oe"} | {letter: f" {name} " for letter, name in _GREEK.items()}
 _SPELT_OUT = str.maketrans(_LETTERS)
 

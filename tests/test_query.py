@@ -38,6 +38,7 @@ from index.wording import spell_out_ages
         ("sixty-eight year old", "68-year-old"),
         ("fifty six wks", "56 weeks"),
         ("IFN-γ", "IFN-gamma"),
+        ("λ chains", "lambda chain"),
         ("TNFα", "TNF alpha"),
         ("Β2-microglobulin", "beta-2 microglobulin"),
     ],
