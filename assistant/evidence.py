@@ -17,7 +17,7 @@ from index.types import Passage, Record
 
 MAX_EVIDENCE = 24
 # How much a record's place in the search counts beside the reader's logit; chosen on training questions (docs/log.md).
-SEARCH_WEIGHT = 16.0
+SEARCH_WEIGHT = 12.0
 BACKGROUND_WEIGHT = 0.3
 _REMEMBERED_ABSTRACTS = 4_096
 _BACKGROUND_LABEL_WORDS = frozenset(
