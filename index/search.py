@@ -125,6 +125,10 @@ class OpenBuild:
         """In how many records an analysed term stands."""
         return self._lexical.document_frequency(term)
 
+    def corrections(self, term: str) -> list[str]:
+        """The terms that an analysed term may have been meant to be, where no record holds it."""
+        return self._lexical.corrections(term)
+
     def _read_query(self, query: str) -> Query:
         return read_query(
             query, self._abbreviations.long_forms, self._abbreviations.short_forms, self._lexical.corrections

@@ -68,6 +68,13 @@ def test_facts_of_the_demo_records_are_in_the_answer(demo_assistant: Assistant, 
     assert_cited_to_the_letter(given)
 
 
+def test_a_drug_that_no_record_has_is_not_answered_from_another_and_a_misspelt_one_is(
+    demo_assistant: Assistant,
+) -> None:
+    assert demo_assistant.ask(BMD.replace("romosozumab", "burosumab")).confidence == 0
+    assert demo_assistant.ask(BMD.replace("romosozumab", "romosuzumab")).status == "answered"
+
+
 def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
     first = demo_assistant.ask(BMD)
     history = [Turn(role="user", content=BMD), {"role": "assistant", "content": first.text}]
