@@ -16,7 +16,7 @@ LISTED_DEPTH = 20
 # A record is listed where its score in the search, the reader's logit for it, and the share of the topic's words that
 # stand in it (of the record that has most of them) make at least ON_TOPIC together (docs/log.md), or where nearly all
 # of the words stand in it.
-SEARCH_WEIGHT = 5.0
+FOUND_WEIGHT = 5.0
 COVERAGE_WEIGHT = 4.0
 ON_TOPIC = 5.0
 NEARLY_ALL = 0.8
@@ -60,7 +60,7 @@ def select_listed(topic: str, read: Sequence[ReadRecord], build: OpenBuild) -> l
         item
         for item, share in zip(read, covered, strict=True)
         if share >= NEARLY_ALL
-        or SEARCH_WEIGHT * item.passage.score + item.relevance + COVERAGE_WEIGHT * share / most >= ON_TOPIC
+        or FOUND_WEIGHT * item.passage.score + item.relevance + COVERAGE_WEIGHT * share / most >= ON_TOPIC
     ]
     return sorted(on_topic, key=lambda item: item.passage.rank)
 
