@@ -11,7 +11,7 @@ from importlib.resources import files
 
 MIN_LETTERS = 7
 # These end like a drug and name many, which a record calls by their own names.
-_CLASSES = frozenset({"anthracycline", "methicillin", "penicillin", "tetracycline", "thiazide"})
+_CLASSES = frozenset({"anthracycline", "carbapenem", "methicillin", "penicillin", "tetracycline", "thiazide"})
 
 
 def drug_names(text: str) -> list[str]:
@@ -22,10 +22,10 @@ def drug_names(text: str) -> list[str]:
 
 @cache
 def _name() -> re.Pattern[str]:
-    """A word with a stem at its end.
+    """A word with a stem at its end; a stem alone ("triptan") is a class of drugs.
 
     The stems are from "The use of stems in the selection of International Nonproprietary Names (INN) for pharmaceutical
     substances", without those that are common ends of other words too.
     """
     stems = files("assistant").joinpath("drug_stems.txt").read_text("utf-8").split()
-    return re.compile(rf"\b[a-z]*(?:{'|'.join(stems)})\b", re.IGNORECASE)
+    return re.compile(rf"\b[a-z]+(?:{'|'.join(stems)})\b", re.IGNORECASE)

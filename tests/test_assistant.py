@@ -107,8 +107,8 @@ def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
         ),
         pytest.param(
             ["Kimura disease in a man?"],
-            "which antibiotic cured the Pasteurella peritonitis of the woman when her cat bit the catheter?",
-            "which antibiotic cured the Pasteurella peritonitis of the woman when her cat bit the catheter?",
+            "which chelator did the welder with manganism get before his gait improved?",
+            "which chelator did the welder with manganism get before his gait improved?",
             id="another case, with a pronoun",
         ),
     ],

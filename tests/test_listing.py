@@ -60,13 +60,13 @@ def test_the_topic_is_what_is_left_without_the_words_that_ask(question: str, top
 @pytest.mark.parametrize(
     ("text", "genera"),
     [
-        ("Cultures grew P. multocida.", ["Pasteurella"]),
-        ("Cultures grew S. multocida.", []),
-        ("Cultures grew Pasteurella multocida.", []),
+        ("It was B. henselae.", ["Bartonella"]),
+        ("It was S. henselae.", []),
+        ("It was Bartonella henselae.", []),
     ],
 )
 def test_a_species_that_a_record_abbreviates_is_known_by_its_genus(text: str, genera: list[str]) -> None:
-    assert list(abbreviated_genera("reports of Pasteurella multocida infection", text)) == genera
+    assert list(abbreviated_genera("reports of Bartonella henselae in the eye", text)) == genera
 
 
 def test_every_record_on_the_topic_is_listed_once_and_no_other(demo_assistant: Assistant) -> None:

@@ -108,13 +108,17 @@ def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
 
 
 def test_what_is_said_at_length_is_found_by_its_abbreviations_too(tmp_path: Path) -> None:
-    texts = ["Interferon gamma (IFNG) was low.", "Interferon gamma (IG) fell.", "Interferon gamma (IG) rose."]
+    texts = [
+        "Thiamine deficiency (TD) was found.",
+        "Thiamine deficiency (ThD) healed.",
+        "Thiamine deficiency (ThD) came.",
+    ]
     store = AbbreviationStore.create(tmp_path / "abbreviations.sqlite")
     store.add([_record(number, text) for number, text in enumerate(texts)])
-    query = read_query("antibodies to Interferon gamma?", store.long_forms, store.short_forms, _nothing)
-    assert query.text == "antibodies to Interferon gamma?"
-    assert query.terms["ig"] == pytest.approx(2 * query.terms["ifng"])
-    assert 1 > query.terms["ig"] > 0
+    query = read_query("neuropathy in Thiamine deficiency?", store.long_forms, store.short_forms, _nothing)
+    assert query.text == "neuropathy in Thiamine deficiency?"
+    assert query.terms["thd"] == pytest.approx(2 * query.terms["td"])
+    assert 1 > query.terms["thd"] > 0
     store.close()
 
 
