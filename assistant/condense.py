@@ -11,10 +11,13 @@ from index.errors import WrongUseError
 from index.lexical import analyse, background_frequency
 
 MAX_QUESTION_CHARS = 2_000
-# A question with fewer words of its own than this cannot name a case, unless one of them is rare: of 9,499 questions
-# that name theirs, 20 are so short and so common (docs/log.md).
-FEW_TERMS = 6
+# A question with fewer words of its own than this cannot name a case, unless one of them is rare.
+FEW_TERMS = 4
 RARE_IN_A_THOUSAND = 2
+# Nor can one with fewer than this, where a case is at hand, unless two of its words are unusual and not the case's: of
+# 9,499 questions that name their case, 20 are so short and have no rare word (docs/log.md).
+NAMING_TERMS = 6
+UNUSUAL_IN_A_THOUSAND = 5
 # A longer question with so many rare words that the case at hand lacks names another, whatever its pronouns say.
 FOREIGN_TERMS = 2
 
@@ -95,8 +98,11 @@ def first_quoted(history: tuple[Turn, ...]) -> str | None:
 
 def _refers_back(question: str, known: set[str]) -> bool:
     terms = set(analyse(question))
-    foreign = {term for term in terms - known if background_frequency(term) <= RARE_IN_A_THOUSAND}
-    is_short = len(terms) < FEW_TERMS
+    frequencies = [background_frequency(term) for term in terms - known]
+    rare = sum(frequency <= RARE_IN_A_THOUSAND for frequency in frequencies)
+    unusual = sum(frequency <= UNUSUAL_IN_A_THOUSAND for frequency in frequencies)
     if _REFERS_BACK.search(question):
-        return is_short or len(foreign) < FOREIGN_TERMS
-    return is_short and not foreign
+        return len(terms) < NAMING_TERMS or rare < FOREIGN_TERMS
+    if known and unusual < FOREIGN_TERMS:
+        return len(terms) < NAMING_TERMS and not rare
+    return len(terms) < FEW_TERMS and not rare

@@ -101,9 +101,9 @@ def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
         ),
         pytest.param(
             ["Kimura disease in a man?"],
-            "how long had the second course been tried?",
-            "Kimura disease in a man? how long had the second course been tried?",
-            id="nothing rare",
+            "how old was the woman with the lithium overdose?",
+            "how old was the woman with the lithium overdose?",
+            id="nothing rare, but another case",
         ),
         pytest.param(
             ["Kimura disease in a man?"],
@@ -133,7 +133,10 @@ def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_
 def test_a_short_question_that_names_what_the_case_has_is_about_the_case() -> None:
     history = (Turn(role="user", content="Kimura disease in a man?"),)
     assert not condense("any ibuprofen?", history).is_follow_up
-    assert condense("any ibuprofen?", history, "He had Kimura disease and took ibuprofen.").is_follow_up
+    case = "He had Kimura disease and took ibuprofen."
+    assert condense("any ibuprofen?", history, case).is_follow_up
+    assert condense("how long had the second course been tried?", history, case).is_follow_up
+    assert not condense("how old was the woman with the lithium overdose?", history, case).is_follow_up
 
 
 def test_a_follow_up_keeps_to_the_filters_even_in_the_case_that_was_quoted(demo_assistant: Assistant) -> None:
