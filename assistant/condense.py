@@ -27,6 +27,7 @@ _REFERS_BACK = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"“([^”\n]+)”")
+_CITED = re.compile(r"^(.+?)\s*\\?\[\d+\\?\]", re.MULTILINE)
 
 
 def check_question(question: str) -> str:
@@ -89,11 +90,13 @@ def condense(question: str, history: tuple[Turn, ...], case: str = "") -> Standa
     return StandaloneQuery(" ".join(dict.fromkeys([parts[0], question])), len(parts) > 1)
 
 
-def first_quoted(history: tuple[Turn, ...]) -> str | None:
-    """What the last answer quotes first, or None where it quotes nothing."""
+def first_statement(history: tuple[Turn, ...]) -> tuple[str, bool]:
+    """What the last answer quotes first, else its first line that cites; and whether it is a quote."""
     last = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
-    quoted = _QUOTED.search(last)
-    return quoted[1] if quoted else None
+    if quoted := _QUOTED.search(last):
+        return quoted[1], True
+    cited = _CITED.search(last)
+    return cited[1] if cited else "", False
 
 
 def _refers_back(question: str, known: set[str]) -> bool:

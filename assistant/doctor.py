@@ -84,9 +84,11 @@ def _describe_index(index_dir: Path) -> str:
 
 
 def _describe_chat_model(llm: str | None) -> str:
-    from assistant.generative import open_chat_model
+    from assistant.chat_models import open_chat_model
 
     if llm is None:
         return "none: answers are made of quotes (set CASECITE_LLM=provider:model for prose)"
-    open_chat_model(llm, AssistantSettings().llm_base_url)
-    return llm
+    settings = AssistantSettings()
+    chat_model = open_chat_model(llm, settings.llm_base_url, settings.llm_window)
+    chat_model.check()
+    return f"{llm} answers, and takes {chat_model.window:,} tokens"

@@ -80,7 +80,7 @@ def read_passages(
             sentences=sentences,
             relevance=reading.record,
             score=score,
-            logits=_logits(sentences, reading),
+            logits=sentence_logits(sentences, reading),
         )
         for passage, sentences, score, reading in zip(passages, split, scores, readings, strict=True)
     ]
@@ -158,7 +158,8 @@ def _split_abstract(abstract: str) -> tuple[Sentence, ...]:
     return tuple(sentences)
 
 
-def _logits(sentences: Sequence[Sentence], reading: Reading) -> tuple[float, ...]:
+def sentence_logits(sentences: Sequence[Sentence], reading: Reading) -> tuple[float, ...]:
+    """The reader's logits in the order of a record's sentences, the title first where there is one."""
     has_title = bool(sentences) and sentences[0].field == "title"
     return (reading.title, *reading.sentences) if has_title else reading.sentences
 

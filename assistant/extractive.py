@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from assistant.draft import DraftClaim
 from assistant.types import Evidence
-from assistant.verify import DraftClaim
 
 MAX_QUOTES = 3
 MAX_QUOTED_CHARS = 600

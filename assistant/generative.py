@@ -1,74 +1,81 @@
-"""The answer written by a chat model, through LangChain. What it writes is a draft; `assistant.verify` decides."""
+"""What a chat model is asked, and how what it writes is read. It drafts; `assistant.verify` decides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
-from assistant.types import Evidence
-from index.errors import CaseciteError, WrongUseError
-from prompts import ABSTAIN_SENTENCE, render_prompt
+from assistant.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens, render_latest
+from assistant.facts import find_missing, read_facts
+from assistant.types import Evidence, Turn
+from index.folding import fold_text
+from index.lexical import analyse, background_frequency
+from prompts import ABSTAIN_SENTENCE, load_prompt
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
-TIMEOUT_S = 120.0
-MAX_RETRIES = 2
-
-
-class ChatModelError(CaseciteError):
-    """The chat model gave no usable draft; the answer is then made of quotes."""
-
-
-def open_chat_model(spec: str, base_url: str | None = None) -> BaseChatModel:
-    """The chat model of `provider:model`, at `base_url` if it is on a server of one's own.
-
-    Raises:
-        WrongUseError: the name has another form, the provider's package is missing, or it refuses the settings.
-    """
-    from langchain.chat_models import init_chat_model
-
-    provider, colon, name = spec.partition(":")
-    if not (provider and colon and name):
-        raise WrongUseError(f"no chat model {spec!r}", remedy="name it as provider:model, such as ollama:qwen3:8b")
-    options: dict[str, Any] = {"temperature": 0.0}
-    if base_url:
-        options["base_url"] = base_url
-    if provider == "openai":
-        options |= {"timeout": TIMEOUT_S, "max_retries": MAX_RETRIES}
-        if base_url:
-            options["api_key"] = "none"  # the client insists on one; a server of one's own asks for none
-    try:
-        model: BaseChatModel = init_chat_model(spec, **options)
-    except ImportError as error:
-        raise WrongUseError(
-            f"the chat model {spec} needs a package: {error}", remedy=f"pip install 'casecite[{provider}]'"
-        ) from error
-    except Exception as error:  # each provider has exceptions of its own for a missing key or an unknown name
-        raise WrongUseError(
-            f"the chat model {spec} cannot be opened: {_first_line(error)}", remedy="check CASECITE_LLM and the key"
-        ) from error
-    return model
+MAX_EVIDENCE = 12
+# Of other records than the best one only those are offered whose best sentence is at least so much as likely.
+OTHER_RECORD_SHARE = 0.1
+# Of the prompt's tokens, what the conversation may take.
+HISTORY_SHARE = 0.5
+MAX_CONDENSED_CHARS = 500
+# A rewritten question keeps this share of the words of the one that was asked, and brings in no rare word.
+KEPT_SHARE = 0.5
+RARE_IN_A_THOUSAND = 10
 
 
-def write_draft(model: BaseChatModel, question: str, evidence: Sequence[Evidence]) -> str | None:
-    """What the model answers from the evidence, with its citation keys; None where it says that it cannot.
+def request_answer(
+    question: str, evidence: Sequence[Evidence], chat_model: ChatModel
+) -> tuple[ModelRequest, tuple[Evidence, ...]]:
+    """The request for an answer, and the evidence offered in it: the best sentences that the model's window can take.
 
     Raises:
-        ChatModelError: the model does not answer, or answers nothing.
+        ChatModelError: it can take none.
     """
-    prompt = render_prompt(
-        "answer", question=question, evidence=render_evidence(evidence), abstain_sentence=ABSTAIN_SENTENCE
+    prompt = load_prompt("answer")
+    chosen = select_offered(evidence)
+    for count in range(len(chosen), 0, -1):
+        offered = tuple(chosen[:count])
+        messages = prompt.render(
+            question=_disarm(question), evidence=render_evidence(offered), abstain_sentence=ABSTAIN_SENTENCE
+        )
+        if count_tokens(messages) <= chat_model.max_prompt_tokens:
+            return ModelRequest("answer", prompt.version, messages), offered
+    raise ChatModelError(
+        f"the chat model {chat_model.name} takes only {chat_model.window} tokens, too few for any evidence",
+        remedy="set CASECITE_LLM_WINDOW if it takes more",
     )
-    try:
-        text = model.invoke(prompt).text.strip()
-    except Exception as error:  # each provider has exceptions of its own
-        raise ChatModelError(
-            f"the chat model failed: {_first_line(error)}", remedy="see that it runs, or unset CASECITE_LLM"
-        ) from error
-    if not text:
-        raise ChatModelError("the chat model answered nothing", remedy="try another CASECITE_LLM")
-    return None if ABSTAIN_SENTENCE.casefold() in text.casefold().replace("’", "'") else text
+
+
+def select_offered(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The best sentences of the best record and of its rivals: what the model is not told it cannot mix up."""
+    likeliest: dict[str, float] = {}
+    for item in evidence:
+        likeliest.setdefault(item.record.record_id, item.score)
+    limit = OTHER_RECORD_SHARE * max(likeliest.values(), default=0.0)
+    return [item for item in evidence if likeliest[item.record.record_id] >= limit][:MAX_EVIDENCE]
+
+
+def request_condensed(question: str, history: Sequence[Turn], chat_model: ChatModel) -> ModelRequest:
+    """The request to make a question one that can be understood by itself, with the latest turns that fit."""
+    prompt = load_prompt("condense")
+    latest = render_latest(history, int(chat_model.max_prompt_tokens * HISTORY_SHARE))
+    messages = prompt.render(question=_disarm(question), history=_disarm(latest))
+    return ModelRequest("condense", prompt.version, messages)
+
+
+def read_condensed(text: str, question: str, history: Iterable[Turn]) -> str | None:
+    """The rewritten question, or None where the model wrote something else.
+
+    It must keep most words of the question, and the figures, drugs and rare words that it adds must have been said.
+    """
+    line = next((line for line in text.splitlines() if line.strip()), "").strip(" \"'“”*`")
+    rewritten = line.partition(":")[2].strip() if line.casefold().startswith(("question:", "rewritten")) else line
+    said = "\n".join([question, *(turn.content for turn in history)])
+    terms, asked, known = set(analyse(rewritten)), set(analyse(question)), set(analyse(said))
+    foreign = [term for term in terms - known if background_frequency(term) <= RARE_IN_A_THOUSAND]
+    is_kept = len(terms & asked) >= KEPT_SHARE * len(asked)
+    if not terms or foreign or not is_kept or len(rewritten) > MAX_CONDENSED_CHARS:
+        return None
+    return None if find_missing(read_facts(rewritten), read_facts(said)) else rewritten
 
 
 def render_evidence(evidence: Iterable[Evidence]) -> str:
@@ -81,10 +88,16 @@ def render_evidence(evidence: Iterable[Evidence]) -> str:
         record = items[0].record
         head = f"Record: {record.title or 'without a title'}{f' ({record.year})' if record.year else ''}"
         lines = [f"[{item.key}] {item.quote}" for item in sorted(items, key=lambda item: (item.field, item.start))]
-        blocks.append("\n".join([head, *lines]))
-    # Angle brackets in a record must not end the block that says where quoted material is.
-    return "\n\n".join(blocks).replace("<", "‹").replace(">", "›")
+        blocks.append("\n".join([_disarm(head), *map(_disarm, lines)]))
+    return "\n\n".join(blocks)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+def is_abstention(text: str) -> bool:
+    """Whether a statement is the sentence for "not in the evidence", or begins with it."""
+    said = fold_text(text).replace("’", "'").replace("do not", "don't")
+    return said.startswith(fold_text(ABSTAIN_SENTENCE).rstrip("."))
+
+
+def _disarm(text: str) -> str:
+    """Text that cannot close the block that it is quoted in, nor hold the marks by which models know who speaks."""
+    return text.replace("<", "‹").replace(">", "›").replace("[INST]", "(INST)").replace("[/INST]", "(/INST)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 # Gradio reads these when it is imported; nothing is to be sent anywhere.
@@ -85,14 +85,14 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860) 
 
 
 def _make_responder(assistant: Assistant) -> Any:
-    def ask(message: str, history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    async def ask(message: str, history: Sequence[Mapping[str, Any]]) -> AsyncIterator[str]:
         """Answer a question from the case reports, with numbered references."""
         try:
-            for event in assistant.stream(message, _as_turns(history)):
+            async for event in assistant.astream(message, _as_turns(history)):
                 if event.answer is not None:
                     yield render_markdown(event.answer)
                 else:
-                    yield render_body(event.text) if event.text else f"*{event.step} …*"
+                    yield render_body(event.text) if event.text else f"*{escape_markdown(event.step)} …*"
         except CaseciteError as error:
             yield f"**{escape_markdown(str(error))}**"
 

@@ -20,8 +20,9 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def render_text(answer: Answer) -> str:
-    """The answer, its numbered references and its warnings, as plain text."""
-    parts = [answer.text]
+    """What was searched where it is not the question, the answer, its references and its warnings, as plain text."""
+    parts = [f"Searched for: {answer.query}"] if answer.query != answer.question else []
+    parts.append(answer.text)
     if answer.citations:
         parts.append("\n".join(_text_reference(group) for group in _by_record(answer.citations)))
     parts += [f"Note: {warning}" for warning in answer.warnings]
@@ -29,8 +30,9 @@ def render_text(answer: Answer) -> str:
 
 
 def render_markdown(answer: Answer) -> str:
-    """The answer, its numbered references with links, and its warnings, as Markdown."""
-    parts = [render_body(answer.text)]
+    """What was searched where it is not the question, the answer, its references and its warnings, as Markdown."""
+    parts = [f"*Searched for: {escape_markdown(answer.query)}*"] if answer.query != answer.question else []
+    parts.append(render_body(answer.text))
     if answer.citations:
         parts += ["**References**", *map(_markdown_reference, _by_record(answer.citations))]
     parts += [f"*{escape_markdown(warning)}*" for warning in answer.warnings]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from assistant.condense import condense, first_quoted
+from assistant.condense import condense, first_statement
 from assistant.listing import LISTED_DEPTH, asks_for_list, topic_of
 from assistant.types import Turn
 from index.folding import fold_text
+from index.lexical import analyse
 from index.search import OpenBuild
 from index.types import Filters, Passage
 
 # The score of the case that a conversation is about, where the search gives its best record 1.
 KEPT_SCORE = 1.5
+# What a chat model wrote is of the record that holds this share of its words.
+SAID_SHARE = 0.8
 _QUOTED_CHARS = 300
 _QUOTE_DEPTH = 3
 
@@ -30,13 +33,29 @@ class Retrieved:
     passages: list[Passage]
     asks_for_list: bool = False
 
+    def describe(self, question: str) -> str:
+        """What is going on, in words; with the query where it is not the question."""
+        step = f"reading {len(self.passages)} records"
+        return step if self.query == question else f"{step} for “{self.query}”"
+
 
 def retrieve(
-    question: str, history: tuple[Turn, ...], build: OpenBuild, top_k: int, filters: Filters | None
+    question: str,
+    history: tuple[Turn, ...],
+    build: OpenBuild,
+    top_k: int,
+    filters: Filters | None,
+    condensed: str | None = None,
 ) -> Retrieved:
-    """The passages to read: those for a list's topic, or the `top_k` best, the case kept in mind before them."""
-    spoken_of = _find_quoted(first_quoted(history), build, filters)
-    query, is_follow_up = condense(question, history, spoken_of.record.text if spoken_of else "")
+    """The passages to read: those for a list's topic, or the `top_k` best, the case kept in mind before them.
+
+    `condensed` is the question as a chat model made it one that can be understood by itself.
+    """
+    spoken_of = _find_spoken_of(history, build, filters)
+    if condensed is None:
+        query, is_follow_up = condense(question, history, spoken_of.record.text if spoken_of else "")
+    else:
+        query, is_follow_up = condensed, fold_text(condensed) != fold_text(question)
     if asks_for_list(question):
         topic = topic_of(query)
         return Retrieved(
@@ -47,16 +66,19 @@ def retrieve(
         return Retrieved(query=query, focus=query, passages=found)
     others = [passage for passage in found if passage.record.record_id != spoken_of.record.record_id]
     passages = [replace(spoken_of, score=KEPT_SCORE), *others][:top_k]
-    return Retrieved(query=query, focus=question, passages=passages)
+    return Retrieved(query=query, focus=condensed or question, passages=passages)
 
 
-def _find_quoted(quote: str | None, build: OpenBuild, filters: Filters | None) -> Passage | None:
-    """The record that a quote is from, or None where none that the filters let through says it."""
-    if quote is None:
-        return None
-    wanted = _bare(quote)
-    for passage in build.search(quote[:_QUOTED_CHARS], _QUOTE_DEPTH, filters):
-        if wanted in _bare(passage.record.text):
+def _find_spoken_of(history: tuple[Turn, ...], build: OpenBuild, filters: Filters | None) -> Passage | None:
+    """The record that the last answer quotes first, or that holds nearly all words of its first statement.
+
+    None where it says nothing, or the filters let no such record through.
+    """
+    statement, is_quote = first_statement(history)
+    wanted, terms = _bare(statement), set(analyse(statement))
+    for passage in build.search(statement[:_QUOTED_CHARS], _QUOTE_DEPTH, filters) if terms else ():
+        text = passage.record.text
+        if wanted in _bare(text) if is_quote else len(terms.intersection(analyse(text))) >= SAID_SHARE * len(terms):
             return passage
     return None
 

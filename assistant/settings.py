@@ -18,7 +18,12 @@ class AssistantSettings(BaseSettings):
         description="Chat model that writes answers, as provider:model; without one, answers are made of quotes.",
     )
     llm_base_url: str | None = Field(
-        default=None, description="Address of an OpenAI-compatible server for the chat model."
+        default=None, description="Address of the chat model's server, such as an OpenAI-compatible one of your own."
+    )
+    llm_window: int | None = Field(
+        default=None,
+        ge=1_024,
+        description="Tokens that the chat model can take, prompt and answer together; by default what is known of it.",
     )
     top_k: int = Field(default=8, ge=1, le=100, description="How many records are read for an answer.")
     reranker: str | None = Field(

@@ -40,6 +40,11 @@ class Evidence:
     section: str | None
     score: float
 
+    @property
+    def place(self) -> tuple[str, QuotedField, int, int]:
+        """Where the sentence stands: the same for two pieces of evidence that are one sentence."""
+        return (self.record.record_id, self.field, self.start, self.end)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:

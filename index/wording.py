@@ -49,8 +49,13 @@ _SEXES = {"F": ("girl", "woman", "female"), "M": ("boy", "man", "male")}
 def fold_wording(text: str) -> str:
     """The text in lower case with one form for each spelling, Greek letter, number and unit."""
     text = unicodedata.normalize("NFKC", text).lower().translate(_SPELT_OUT)
-    text = _GLUED_UNIT.sub(r"\1 \2", _NUMBER.sub(_as_digits, text))
+    text = _GLUED_UNIT.sub(r"\1 \2", spell_numbers_as_digits(text))
     return _WORD.sub(lambda match: _fold_word(match[0]), text)
+
+
+def spell_numbers_as_digits(text: str) -> str:
+    """A text in lower case with "twenty-one" as "21"; "one" alone stays, as it is more often no number."""
+    return _NUMBER.sub(_as_digits, text)
 
 
 def spell_out_ages(question: str) -> str:

@@ -1,29 +1,60 @@
-"""Prompts, one file each, with declared placeholders; and the one sentence for "not in the records"."""
+"""Prompts, one file each, with declared placeholders and a version; and the one sentence for "not in the records"."""
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
 from importlib.resources import files
 from string import Template
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
 ABSTAIN_SENTENCE = "These reports don't say."
 """Written by the model, recognised by the code, shown to the user."""
 
-PLACEHOLDERS = {"answer": frozenset({"abstain_sentence", "evidence", "question"})}
-"""The prompts there are, and what each must be filled with."""
+
+class Prompt(BaseModel):
+    """A prompt as it stands in its file: what the system says, what the user says, and what is filled in.
+
+    Any change of its text is a new `version`; traces tell it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: PositiveInt
+    placeholders: frozenset[str]
+    system: str
+    user: str
+
+    @model_validator(mode="after")
+    def _declares_what_it_holds(self) -> Self:
+        template = Template(self.system + self.user)
+        if not template.is_valid():
+            raise ValueError("a $ stands for nothing; write $$ for the sign itself")
+        if (written := set(template.get_identifiers())) != self.placeholders:
+            raise ValueError(f"declared are {sorted(self.placeholders)}, in the text stand {sorted(written)}")
+        return self
+
+    def render(self, **values: str) -> list[tuple[str, str]]:
+        """The prompt filled in, as (role, text) pairs. A `$` in a value means nothing.
+
+        Raises:
+            ValueError: the values are not those declared.
+        """
+        if set(values) != self.placeholders:
+            raise ValueError(f"declared are {sorted(self.placeholders)}, given {sorted(values)}")
+        texts = {"system": self.system, "user": self.user}
+        return [(role, Template(text).substitute(values).strip()) for role, text in texts.items()]
 
 
-def render_prompt(name: str, **values: str) -> str:
-    """A prompt with its placeholders filled. Values are put in as they are: a `$` in them means nothing.
+@cache
+def load_prompt(name: str) -> Prompt:
+    """The prompt of the file `<name>.toml`, checked.
 
     Raises:
-        KeyError: there is no such prompt.
-        ValueError: the values, or the placeholders in the file, are not those declared.
+        FileNotFoundError: there is no such prompt.
+        ValueError: the file is no prompt, or its placeholders are not those declared.
     """
-    declared = PLACEHOLDERS[name]
-    template = Template(files("prompts").joinpath(f"{name}.md").read_text("utf-8"))
-    written = set(template.get_identifiers())
-    if written != declared or set(values) != declared:
-        raise ValueError(
-            f"prompt {name!r}: declared {sorted(declared)}, in the file {sorted(written)}, given {sorted(values)}"
-        )
-    return template.substitute(values).strip()
+    text = files("prompts").joinpath(f"{name}.toml").read_text("utf-8")
+    return Prompt.model_validate(tomllib.loads(text))

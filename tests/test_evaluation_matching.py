@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.evaluation.matching import holds_answer, holds_part, is_gold_sentence, normalise_text
+from assistant.evaluation.matching import holds_answer, holds_part, is_gold_sentence
+from assistant.figures import normalise_text
 
 
 @pytest.mark.parametrize(

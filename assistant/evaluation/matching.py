@@ -1,7 +1,6 @@
 """Whether a text holds an answer, and whether a quote is a gold sentence, whatever the typography.
 
-Numbers and units are compared as a reader would: `150mg/day` is `150 mg/day`, `1,000` is `1000`, but `5 mg` does not
-stand in `15 mg`.
+Numbers and units are compared as a reader would (`assistant.figures`), and `5 mg` does not stand in `15 mg`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from index.folding import fold_text
+from assistant.figures import normalise_text
 
 # A quote and a gold sentence are the same if the shorter one has this many words, and this share of them is shared.
 MIN_SHARED_WORDS = 5
@@ -20,64 +19,8 @@ MIN_CONTAINED_WORDS = 3
 # Words up to this length must match as a whole ("man" is not in "manifest"), longer ones may have an ending.
 MAX_WHOLE_WORD_CHARS = 3
 
-_DASHES = "‐‑‒–—―−"
-_CHARACTERS = str.maketrans(
-    dict.fromkeys(_DASHES, "-")
-    | dict.fromkeys("‘’‛′`´", "'")
-    | dict.fromkeys("“”„«»″", '"')
-    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
-    | {"×": "x", "μ": "u", "⁄": "/", "∼": "~", "˜": "~"}
-)
-_UNITS = {
-    "h": ("hours", "hour", "hrs", "hr"),
-    "min": ("minutes", "minute", "mins"),
-    "sec": ("seconds", "second", "secs"),
-    "day": ("days", "d"),
-    "week": ("weeks", "wks", "wk"),
-    "month": ("months", "mo", "mos"),
-    "year": ("years", "yrs", "yr", "yo", "y"),
-    "g": ("grams", "gram", "grammes", "gm"),
-    "mg": ("milligrams", "milligram"),
-    "ug": ("micrograms", "microgram", "mcg"),
-    "l": ("litres", "liters", "litre", "liter"),
-    "ml": ("millilitres", "milliliters", "millilitre", "milliliter"),
-    "%": ("percent", "per cent"),
-}
-_SPELLINGS = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings}
-_UNIT = re.compile(rf"(?<=\d )({'|'.join(sorted(_SPELLINGS, key=len, reverse=True))})(?![a-z])")
-_PER_UNIT = re.compile(r"(?<= per )(d|hr|hour|wk|mo|yr)(?![a-z])")
 _WORDLIKE_UNITS = {"day", "week", "month", "year"}
-
-_SPACED_THOUSANDS = re.compile("(?<=\\d)[\u2009\u202f\u00a0](?=\\d{3}(?!\\d))")
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
-_RULES = [
-    (re.compile(r"(?<=\d)·(?=\d)"), "."),  # 8·21
-    (re.compile(r"(?<=\d)\^(?=-?\d)"), ""),  # 10^9, as 10⁹ folds to 109
-    (re.compile(r"(?<![\w.])\.(?=\d)"), "0."),  # .05
-    (re.compile(r"(?<![\d.])(\d+\.\d*?[1-9])0+(?!\d|\.\d)"), r"\1"),  # 1.50
-    (re.compile(r"(?<![\d.])(\d+)\.0+(?!\d|\.\d)"), r"\1"),  # 5.0
-    (re.compile(r"\s*([-/±=<>≤≥~])\s*"), r"\1"),
-    (re.compile(r"(?<=\d)-(?=[a-z])"), " "),  # 30-day
-    (re.compile(r"(?<=\d)\s*(?=[a-z%°])"), " "),  # 150mg, 22.1%
-    (re.compile(r"(?<=\d )x\s*(?=\d)"), "x "),  # 61x54 mm
-    (re.compile(r"°\s*(?=[cf](?![a-z]))"), "°"),
-]
-_PER = re.compile(r"(?<=[a-z%])/(?=[a-z])")
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\w+|%")
-
-
-@lru_cache(maxsize=4_096)
-def normalise_text(text: str) -> str:
-    """The text in one form for comparison: folded, with numbers and units in one spelling."""
-    text = _SPACED_THOUSANDS.sub("", text).replace("º", "°")
-    text = fold_text(text).translate(_CHARACTERS)
-    text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
-    text = _UNIT.sub(lambda match: _SPELLINGS[match[0]], text)
-    text = _PER.sub(" per ", text)
-    text = _PER_UNIT.sub(lambda match: _SPELLINGS[match[0]], text)
-    return " ".join(text.split())
 
 
 def holds_part(text: str, part: str) -> bool:

@@ -1,0 +1,122 @@
+"""What a statement says that must not change: figures, drugs, sex, direction, and what is affirmed or denied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+from assistant.drug_names import drug_names
+from assistant.figures import find_figures, find_rates, normalise_text
+from assistant.polarity import denies, read_polarities
+
+_SEXES = {
+    "male": frozenset({"male", "man", "men", "boy", "boys", "he", "him", "his", "himself", "gentleman", "father"}),
+    "female": frozenset(
+        {"female", "woman", "women", "girl", "girls", "she", "her", "hers", "herself", "lady", "mother"}
+    ),
+}
+_WORD = re.compile(r"[a-z]+")
+_AGE = re.compile(r"\b(\d+) (?:year|month|week|day)s?[ -](?:old|of age)\b|\bage[d]?(?: of)? (\d+)\b")
+# CD20, COVID-19, PR3: a letter and a digit in one word
+_CODE = re.compile(r"\b(?=\w*\d)[a-z][\w-]*\b")
+
+
+class Fact(NamedTuple):
+    """A fact that is there or not: a figure ("9", "day"), what figures are per, a code such as CD20, a drug."""
+
+    kind: Literal["figure", "rate", "code", "drug"]
+    value: str
+    unit: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.value} {self.unit}" if self.unit else self.value
+        return f"per {text}" if self.kind == "rate" else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The facts of a text.
+
+    `ages` are the numbers that are said to be one; `polarities` its analysed terms, each with whether it is affirmed,
+    denied, or both.
+    """
+
+    items: frozenset[Fact]
+    ages: frozenset[str]
+    sexes: frozenset[str]
+    words: frozenset[str]
+    polarities: Mapping[str, frozenset[bool]]
+    denies: bool
+
+    @property
+    def has_drug(self) -> bool:
+        """Whether a drug stands in the text."""
+        return any(item.kind == "drug" for item in self.items)
+
+
+@lru_cache(maxsize=1_024)
+def read_facts(text: str) -> Facts:
+    """The facts of a text."""
+    normal = normalise_text(text)
+    words = frozenset(_WORD.findall(normal))
+    items = [Fact("figure", *figure) for figure in find_figures(text)]
+    items += [Fact("rate", rate) for rate in find_rates(text)]
+    items += [Fact("code", code) for code in _CODE.findall(normal)]
+    items += [Fact("drug", name) for name in {*drug_names(text), *(words & _drug_words())}]
+    return Facts(
+        items=frozenset(items),
+        ages=frozenset(match[1] or match[2] for match in _AGE.finditer(normal)),
+        sexes=frozenset(sex for sex, names in _SEXES.items() if words & names),
+        words=words,
+        polarities=read_polarities(text),
+        denies=denies(text),
+    )
+
+
+def find_missing(claim: Facts, source: Facts) -> list[Fact]:
+    """The facts of a claim that its source does not hold, in the order of their names.
+
+    A figure without a unit may be any figure of that number.
+    """
+    numbers = {item.value for item in source.items if item.kind == "figure"}
+    missing = claim.items - source.items
+    return sorted(
+        (fact for fact in missing if fact.kind != "figure" or fact.unit or fact.value not in numbers), key=str
+    )
+
+
+def find_turned(claim: Facts, source: Facts) -> str | None:
+    """What a claim turns into its opposite, as a reason to show, or None."""
+    if claim.denies and not source.denies:
+        return "it denies what the cited sentence does not deny"
+    for term, polarity in claim.polarities.items():
+        if term in source.polarities and not polarity & source.polarities[term]:
+            said, meant = ("affirms", "denies") if True in polarity else ("denies", "affirms")
+            return f"it {said} what the cited sentence {meant} (“{term}”)"
+    return next(_find_opposites(claim.words, source.words), None)
+
+
+def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[str]:
+    for group, others in _opposites():
+        if claim & group and source & others and not source & group and not claim & others:
+            yield f"it says “{min(claim & group)}” where the cited sentence says “{min(source & others)}”"
+
+
+@cache
+def _drug_words() -> frozenset[str]:
+    """Names of drugs without a stem that they could be known by."""
+    return frozenset(files("assistant").joinpath("drug_words.txt").read_text("utf-8").split())
+
+
+@cache
+def _opposites() -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Each group of words of one meaning, and those of the opposite one."""
+    pairs = []
+    for line in files("assistant").joinpath("opposites.txt").read_text("utf-8").splitlines():
+        groups = [frozenset(group.split()) for group in line.split("|")]
+        pairs += [(group, frozenset().union(*groups) - group) for group in groups]
+    return pairs

@@ -1,0 +1,195 @@
+"""Whether sentences of a record state a claim: by their facts, their words, and the reader.
+
+Sentences support a claim if, in this order,
+
+1. each stands in its record to the letter;
+2. they state its facts: figures with their units, drugs, sex, direction, what is affirmed and what is denied;
+3. they hold most of its words, and the record all of its rare ones;
+4. the reader, asked for the claim, finds it in them (it is not asked where the claim is in them word for word).
+
+If the cited sentences fail and another one of their record passes, the citation is corrected to that one. The age or
+the drug of the patient may be named by another sentence than the one cited, which is then cited too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from assistant.evidence import as_evidence, as_report, choose, sentence_logits, split_record
+from assistant.facts import Fact, Facts, find_missing, find_turned, read_facts
+from assistant.reader import Reader
+from assistant.types import Evidence
+from index.folding import fold_text
+from index.lexical import analyse, background_frequency
+from index.types import Record
+
+# The share of a claim's words that its sentences, or the title, must hold; and how rare a word is (in a thousand
+# abstracts) that must be in the record. docs/log.md has what each lets through.
+MIN_SHARED_TERMS = 0.5
+RARE_IN_A_THOUSAND = 10
+# How likely the reader must find it that the claim stands in the sentences, and its logit for their record.
+MIN_CHANCE = 0.5
+MIN_RELEVANCE = 0.0
+# Of so many records a sentence is looked for that supports a statement without a key.
+SEARCHED_RECORDS = 2
+
+_MARKS = "“”\"'. "
+
+
+class Verdict(NamedTuple):
+    """The sentences that support a claim, none if it is not supported, and why."""
+
+    cited: tuple[Evidence, ...]
+    why: str
+
+
+class SupportFinder:
+    """Finds what supports claims. It remembers what the reader said, so it serves one answer."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Take the reader that is asked for claims in other words."""
+        self._reader = reader
+        self._readings: dict[tuple[str, str], tuple[float, list[tuple[Evidence, float]]]] = {}
+
+    def judge(self, text: str, cited: Sequence[Evidence]) -> Verdict:
+        """Whether sentences support a claim. They are judged record by record, and those of one must do."""
+        by_record: dict[str, list[Evidence]] = {}
+        for item in cited:
+            by_record.setdefault(item.record.record_id, []).append(item)
+        verdicts = [self._judge_in_record(text, group) for group in by_record.values()]
+        supporting = [verdict for verdict in verdicts if verdict.cited]
+        if not supporting:
+            return verdicts[0]
+        return Verdict(tuple(item for verdict in supporting for item in verdict.cited), supporting[0].why)
+
+    def search(self, text: str, evidence: Iterable[Evidence]) -> Verdict:
+        """The sentence that supports a statement without a key, in those records that share most of its words."""
+        terms = set(analyse(text))
+        records = {item.record.record_id: item.record for item in evidence}.values()
+        ranked = sorted(records, key=lambda record: -len(terms.intersection(analyse(record.text))))
+        for record in ranked[:SEARCHED_RECORDS]:
+            if found := self._find_sentence(text, record):
+                return Verdict((found,), "it cites no sentence that was offered; this one states it")
+        return Verdict((), "it cites no sentence that was offered, and none was found that states it")
+
+    def _judge_in_record(self, text: str, cited: Sequence[Evidence]) -> Verdict:
+        """Whether sentences of one record support a claim, or another one of that record does."""
+        if all(is_literal(item) and _is_quotation(text, item) for item in cited):
+            return Verdict(tuple(cited), "the cited sentence word for word")
+        why = self._find_fault(text, cited)
+        if why is None:
+            return Verdict(_needed(text, cited), "stated in the cited sentence")
+        if not all(map(is_literal, cited)):
+            return Verdict((), why)
+        if completed := self._complete(text, cited):
+            return Verdict(completed, "stated in the cited sentence and one that names the patient's age or drug")
+        if found := self._find_sentence(text, cited[0].record):
+            return Verdict((found,), f"the citation is corrected to the sentence that states it ({why})")
+        return Verdict((), why)
+
+    def _find_fault(self, text: str, cited: Sequence[Evidence]) -> str | None:
+        """Why sentences of one record do not support a claim, or None if they do."""
+        why = find_fault(text, cited)
+        if why is not None or _is_word_for_word(text, cited):
+            return why
+        relevance, chances = self._read(text, cited[0].record)
+        places = {item.place for item in cited}
+        if relevance < MIN_RELEVANCE or sum(chance for item, chance in chances if item.place in places) < MIN_CHANCE:
+            return "the reader does not find it in the cited sentence"
+        return None
+
+    def _find_sentence(self, text: str, record: Record) -> Evidence | None:
+        """The sentence of a record that supports a claim, if one does: the one that the reader finds likeliest."""
+        likeliest, _ = max(self._read(text, record)[1], key=lambda pair: pair[1])
+        return likeliest if self._find_fault(text, [likeliest]) is None else None
+
+    def _complete(self, text: str, cited: Sequence[Evidence]) -> tuple[Evidence, ...]:
+        """The cited sentences and one that names the age or drug of the claim, where that is all they lack."""
+        claim, source = read_facts(text), read_facts(_join(cited))
+        missing = find_missing(claim, source)
+        ages = claim.ages if not source.ages else frozenset()
+        if not missing or not all(_is_context(fact, ages, source) for fact in missing):
+            return ()
+        for item, _ in self._read(text, cited[0].record)[1]:
+            added = read_facts(item.quote)
+            if ages <= added.ages and not find_missing(claim, read_facts(_join([*cited, item]))):
+                completed = (*cited, item)
+                return completed if self._find_fault(text, completed) is None else ()
+        return ()
+
+    def _read(self, text: str, record: Record) -> tuple[float, list[tuple[Evidence, float]]]:
+        """The reader's logit for a record, and each of its sentences with the probability that it states the text."""
+        key = (text, record.record_id)
+        if key not in self._readings:
+            sentences = tuple(split_record(record))
+            (reading,) = self._reader.read(text, [as_report(sentences)])
+            chances = choose(sentence_logits(sentences, reading))
+            evidence = [
+                as_evidence(record, sentence, key="", score=chance)
+                for sentence, chance in zip(sentences, chances, strict=True)
+            ]
+            self._readings[key] = reading.record, list(zip(evidence, chances, strict=True))
+        return self._readings[key]
+
+
+def find_fault(text: str, cited: Sequence[Evidence]) -> str | None:
+    """Why sentences of one record do not state a claim, as far as facts and words tell, or None if they do."""
+    if broken := [item.quote for item in cited if not is_literal(item)]:
+        return f"the quotation “{broken[0]}” is not in its record"
+    claim, source = read_facts(text), read_facts(_join(cited))
+    if missing := find_missing(claim, source):
+        return f"{missing[0]} is not in the cited sentence"
+    if not claim.sexes <= (source.sexes or read_facts(cited[0].record.text).sexes or claim.sexes):
+        return "the patient is of the other sex in the record"
+    return find_turned(claim, source) or _find_foreign_words(text, cited)
+
+
+def _find_foreign_words(text: str, cited: Sequence[Evidence]) -> str | None:
+    """The same for words: whether too many are in none of the sentences, or a rare one is nowhere in the record."""
+    record = cited[0].record
+    terms = set(analyse(text))
+    shared = terms.intersection(analyse(f"{record.title or ''} {_join(cited)}"))
+    if len(shared) < MIN_SHARED_TERMS * len(terms) or not terms:
+        return f"only {len(shared)} of its {len(terms)} words are in the cited sentence"
+    foreign = terms.difference(shared).difference(analyse(record.text))
+    rarest = min(foreign, key=background_frequency, default=None)
+    if rarest is not None and background_frequency(rarest) <= RARE_IN_A_THOUSAND:
+        return f"“{rarest}” is not in the record"
+    return None
+
+
+def is_literal(item: Evidence) -> bool:
+    """Whether the quote stands in the record, at its offsets, to the letter."""
+    source = item.record.abstract if item.field == "abstract" else item.record.title or ""
+    return bool(item.quote) and source[item.start : item.end] == item.quote
+
+
+def _is_quotation(text: str, item: Evidence) -> bool:
+    return fold_text(text.strip(_MARKS)) == fold_text(item.quote.strip(_MARKS))
+
+
+def _is_word_for_word(text: str, cited: Sequence[Evidence]) -> bool:
+    wanted = fold_text(text.strip(_MARKS))
+    return any(wanted in fold_text(item.quote) for item in cited)
+
+
+def _is_context(fact: Fact, ages: frozenset[str], source: Facts) -> bool:
+    """Whether a fact is the patient's age or drug, and the cited sentences name no other."""
+    return (fact.kind == "figure" and fact.value in ages) or (fact.kind == "drug" and not source.has_drug)
+
+
+def _needed(text: str, cited: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The cited sentences without those that add nothing to the others."""
+    terms = set(analyse(text))
+    needed = list(cited)
+    for item in reversed(cited):
+        others = [other for other in needed if other is not item]
+        if others and terms.intersection(analyse(item.quote)) <= set(analyse(_join(others))):
+            needed = others
+    return tuple(needed)
+
+
+def _join(cited: Iterable[Evidence]) -> str:
+    # A full stop, so that a denial at the end of one sentence does not reach into the next.
+    return " . ".join(item.quote for item in cited)
