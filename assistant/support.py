@@ -29,7 +29,7 @@ from index.types import Record
 MIN_SHARED_TERMS = 0.5
 RARE_IN_A_THOUSAND = 10
 # How likely the reader must find it that the claim stands in the sentences, and its logit for their record.
-MIN_CHANCE = 0.5
+MIN_CHANCE = 0.2
 MIN_RELEVANCE = 0.0
 # Of so many records a sentence is looked for that supports a statement without a key.
 SEARCHED_RECORDS = 2

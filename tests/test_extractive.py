@@ -9,9 +9,9 @@ import pytest
 
 from assistant.evidence import choose, gather_evidence, read_passages, reorder, split_record
 from assistant.extractive import MAX_QUOTED_CHARS, draft_quotes
-from assistant.reader import Reader, Reading, Report
+from assistant.reader import Reader, Reading, Report, load_reader
 from assistant.types import Evidence
-from assistant.verify import check_draft
+from assistant.verify import DraftChecker
 from assistant.weighing import weigh_sentences
 from index.types import Chunk, Passage, Record, Section
 
@@ -70,7 +70,7 @@ def test_no_more_than_the_limit_is_quoted_after_the_first() -> None:
 def test_several_records_are_each_said_to_report_what_they_do() -> None:
     other = make_record("pmid:3", "A man was given vitamin C for one week.")
     evidence = as_evidence(SCURVY, {ANSWER: 0.5}) + as_evidence(other, {other.abstract: 0.4}, first_key=2)
-    checked = check_draft(draft_quotes(evidence), evidence)
+    checked = DraftChecker(load_reader()).check(draft_quotes(evidence), evidence)
     assert checked.text == f"[1] reports “{ANSWER}”\n[2] reports “{other.abstract}”"
 
 
@@ -82,7 +82,7 @@ def test_another_record_that_is_much_less_likely_is_not_quoted() -> None:
 
 def test_one_record_is_quoted_plainly() -> None:
     evidence = as_evidence(SCURVY, {ANSWER: 0.9})
-    assert check_draft(draft_quotes(evidence), evidence).text == f"“{ANSWER}” [1]"
+    assert DraftChecker(load_reader()).check(draft_quotes(evidence), evidence).text == f"“{ANSWER}” [1]"
 
 
 def test_no_evidence_gives_no_quote() -> None:
