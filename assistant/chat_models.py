@@ -216,7 +216,7 @@ def explain_failure(error: Exception, name: str) -> ChatModelError:
         what, remedy = f"did not answer within {TIMEOUT_S:.0f} s", "try a smaller model, or a faster machine"
     elif kinds & {"ModelConnectionError", "ConnectError", "ConnectionError"}:
         start = "start it with: ollama serve" if is_ollama else "start its server, or check CASECITE_LLM_BASE_URL"
-        what, remedy = f"cannot be reached ({first_line(error)})", start
+        what, remedy = "cannot be reached", start
     elif status == 404 or "ModelNotFoundError" in kinds:
         what = "is not on its server"
         remedy = f"ollama pull {model}" if is_ollama else "check the name in CASECITE_LLM"

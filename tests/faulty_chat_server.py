@@ -1,0 +1,137 @@
+"""A server on loopback that speaks as an OpenAI-compatible one does, and fails as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Behaviour = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers each request with the next behaviour of its server, the last one again and again."""
+
+    protocol_version = "HTTP/1.1"
+    server: FaultyChatServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        server.requests.append(body)
+        behaviour = server.behaviours.pop(0) if len(server.behaviours) > 1 else server.behaviours[0]
+        try:
+            behaviour(self)
+        except (BrokenPipeError, ConnectionResetError):
+            server.left_at.append(time.monotonic())
+        self.close_connection = True
+
+    def begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def send_piece(self, text: str, finish_reason: str | None = None) -> None:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+        event = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+        self.wfile.flush()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class FaultyChatServer(ThreadingHTTPServer):
+    """`requests` are those it got, `left_at` the times at which it found that nobody listens any more."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.behaviours: list[Behaviour] = []
+        self.requests: list[dict[str, Any]] = []
+        self.left_at: list[float] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+@contextmanager
+def run_faulty_chat_server() -> Iterator[FaultyChatServer]:
+    server = FaultyChatServer()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def says(*pieces: str) -> Behaviour:
+    """Writes the pieces and ends as it should."""
+
+    def behave(handler: Handler) -> None:
+        handler.begin_stream()
+        for piece in pieces:
+            handler.send_piece(piece)
+        handler.send_piece("", finish_reason="stop")
+        handler.wfile.write(b"data: [DONE]\n\n")
+
+    return behave
+
+
+def breaks_off(*pieces: str) -> Behaviour:
+    """Writes the pieces, then the connection is gone in the middle of an event."""
+
+    def behave(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        for piece in pieces:
+            handler.send_piece(piece)
+
+    return behave
+
+
+def refuses(status: int, message: str = "refused") -> Behaviour:
+    """Answers with a status and no text."""
+
+    def behave(handler: Handler) -> None:
+        body = json.dumps({"error": {"message": message, "type": "error", "code": status}}).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return behave
+
+
+def never_ends(piece: str, pause_s: float = 0.0, seconds: float = 30.0) -> Behaviour:
+    """Writes the same piece again and again until nobody listens, or for `seconds`."""
+
+    def behave(handler: Handler) -> None:
+        handler.begin_stream()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            handler.send_piece(piece)
+            time.sleep(pause_s)
+
+    return behave
+
+
+def hangs(seconds: float = 30.0) -> Behaviour:
+    """Says nothing at all."""
+
+    def behave(handler: Handler) -> None:
+        handler.begin_stream()
+        time.sleep(seconds)
+
+    return behave
