@@ -1,7 +1,7 @@
 """Sentences that give a model orders instead of telling of a case. They are never evidence: not read, quoted or cited.
 
-Among 45,270 records of the development data none has such a sentence, so hardly anything can be lost by it. What stands in
-one sentence with an order is left out with it.
+Among 45,270 records of the development data none has such a sentence, so hardly anything can be lost by it. What stands
+in one sentence with an order is left out with it.
 """
 
 from __future__ import annotations
