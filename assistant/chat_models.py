@@ -40,7 +40,6 @@ Messages = Sequence[tuple[str, str]]
 # Providers that casecite has an extra for; those of the first lot want a key, which may stand in these variables.
 _KEYS = {
     "anthropic": ("ANTHROPIC_API_KEY",),
-    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     "mistralai": ("MISTRAL_API_KEY",),
     "openai": ("OPENAI_API_KEY",),
 }

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from assistant.drug_names import drug_names
 from assistant.figures import find_figures, find_rates, normalise_text
-from assistant.polarity import denies, read_polarities
+from assistant.opposites import pair_opposites
+from assistant.polarity import count_denials, read_polarities
 
 _SEXES = {
     "male": frozenset({"male", "man", "men", "boy", "boys", "he", "him", "his", "himself", "gentleman", "father"}),
@@ -25,16 +26,19 @@ _AGE = re.compile(r"\b(\d+) (?:year|month|week|day)s?[ -](?:old|of age)\b|\bage[
 _CODE = re.compile(r"\b(?=\w*\d)[a-z][\w-]*\b")
 
 
-class Fact(NamedTuple):
-    """A fact that is there or not: a figure ("9", "day"), what figures are per, a code such as CD20, a drug."""
+_SAID_BEFORE = {"rate": "per ", "age": "the age "}
 
-    kind: Literal["figure", "rate", "code", "drug"]
+
+class Fact(NamedTuple):
+    """A fact that is there or not: a figure ("9", "day"), an age, what figures are per, a code such as CD20, a drug."""
+
+    kind: Literal["figure", "age", "rate", "code", "drug"]
     value: str
     unit: str | None = None
 
     def __str__(self) -> str:
         text = f"{self.value} {self.unit}" if self.unit else self.value
-        return f"per {text}" if self.kind == "rate" else text
+        return f"{_SAID_BEFORE.get(self.kind, '')}{text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Facts:
     sexes: frozenset[str]
     words: frozenset[str]
     polarities: Mapping[str, frozenset[bool]]
-    denies: bool
+    denials: int
 
     @property
     def has_drug(self) -> bool:
@@ -73,35 +77,43 @@ def read_facts(text: str) -> Facts:
         sexes=frozenset(sex for sex, names in _SEXES.items() if words & names),
         words=words,
         polarities=read_polarities(text),
-        denies=denies(text),
+        denials=count_denials(text),
     )
 
 
 def find_missing(claim: Facts, source: Facts) -> list[Fact]:
     """The facts of a claim that its source does not hold, in the order of their names.
 
-    A figure without a unit may be any figure of that number.
+    A figure without a unit may be any figure of that number; an age must be one, where the source tells any.
     """
     numbers = {item.value for item in source.items if item.kind == "figure"}
-    missing = claim.items - source.items
-    return sorted(
-        (fact for fact in missing if fact.kind != "figure" or fact.unit or fact.value not in numbers), key=str
-    )
+    missing = [
+        fact for fact in claim.items - source.items if fact.kind != "figure" or fact.unit or fact.value not in numbers
+    ]
+    if source.ages:
+        missing += [Fact("age", age) for age in claim.ages - source.ages]
+    return sorted(missing, key=str)
 
 
 def find_turned(claim: Facts, source: Facts) -> str | None:
     """What a claim turns into its opposite, as a reason to show, or None."""
-    if claim.denies and not source.denies:
+    if claim.denials and not source.denials:
         return "it denies what the cited sentence does not deny"
+    return _find_denied(claim, source) or next(_find_opposites(claim.words, source.words), None)
+
+
+def _find_denied(claim: Facts, source: Facts) -> str | None:
+    if claim.denials == source.denials:
+        return None  # as often: in other words a denial may stand elsewhere in the sentence
     for term, polarity in claim.polarities.items():
         if term in source.polarities and not polarity & source.polarities[term]:
             said, meant = ("affirms", "denies") if True in polarity else ("denies", "affirms")
             return f"it {said} what the cited sentence {meant} (“{term}”)"
-    return next(_find_opposites(claim.words, source.words), None)
+    return None
 
 
 def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[str]:
-    for group, others in _opposites():
+    for group, others in pair_opposites():
         if claim & group and source & others and not source & group and not claim & others:
             yield f"it says “{min(claim & group)}” where the cited sentence says “{min(source & others)}”"
 
@@ -110,13 +122,3 @@ def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[s
 def _drug_words() -> frozenset[str]:
     """Names of drugs without a stem that they could be known by."""
     return frozenset(files("assistant").joinpath("drug_words.txt").read_text("utf-8").split())
-
-
-@cache
-def _opposites() -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Each group of words of one meaning, and those of the opposite one."""
-    pairs = []
-    for line in files("assistant").joinpath("opposites.txt").read_text("utf-8").splitlines():
-        groups = [frozenset(group.split()) for group in line.split("|")]
-        pairs += [(group, frozenset().union(*groups) - group) for group in groups]
-    return pairs

@@ -50,7 +50,7 @@ _FIGURE = re.compile(
     rf"(?: ?(?P<unit>{'|'.join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))})(?![a-z0-9]))?"
 )
 # Between the numbers of a range, a list or a change: the unit after the last is that of all.
-_JOINED = re.compile(r"(?:[-/±,~]|\s|\b(?:to|and|or|then|x|by|from|versus|vs)\b)+")
+_JOINED = re.compile(r"(?=.*\S)(?:[-/±,~]|\s|\b(?:to|and|or|then|x|by|from|versus|vs)\b)+")
 _RATE = re.compile(r"\b(?:per|each|every|an?) (?P<of>[a-z]+|m2)\b|\b(?P<ly>dai|week|month|year|hour)ly\b")
 
 
@@ -61,16 +61,35 @@ class Figure(NamedTuple):
     unit: str | None
 
 
+class PlacedFigure(NamedTuple):
+    """A figure and where it stands, with its unit, in the text in one form."""
+
+    figure: Figure
+    start: int
+    end: int
+
+
 def find_figures(text: str) -> list[Figure]:
     """The figures of a text, in their order."""
-    text = normalise_text(spell_numbers_as_digits(text.lower()))
+    return [placed.figure for placed in place_figures(in_digits(text))]
+
+
+def in_digits(text: str) -> str:
+    """The text in one form, numbers in digits."""
+    return normalise_text(spell_numbers_as_digits(text.lower()))
+
+
+def place_figures(text: str) -> list[PlacedFigure]:
+    """The figures of a text that is in one form, in their order."""
     found = list(_FIGURE.finditer(text))
     units = [match["unit"] for match in found]
     for place in reversed(range(len(found) - 1)):
         between = text[found[place].end() : found[place + 1].start()]
         if units[place] is None and _JOINED.fullmatch(between):
             units[place] = units[place + 1]
-    return [Figure(match["number"], unit) for match, unit in zip(found, units, strict=True)]
+    return [
+        PlacedFigure(Figure(match["number"], unit), *match.span()) for match, unit in zip(found, units, strict=True)
+    ]
 
 
 def find_rates(text: str) -> set[str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from assistant.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens, render_latest
 from assistant.facts import find_missing, read_facts
+from assistant.names import find_foreign_names
 from assistant.types import Evidence, Turn
 from index.folding import fold_text
-from index.lexical import analyse, background_frequency
+from index.lexical import analyse
 from prompts import ABSTAIN_SENTENCE, load_prompt
 
 MAX_EVIDENCE = 12
@@ -17,9 +18,8 @@ OTHER_RECORD_SHARE = 0.1
 # Of the prompt's tokens, what the conversation may take.
 HISTORY_SHARE = 0.5
 MAX_CONDENSED_CHARS = 500
-# A rewritten question keeps this share of the words of the one that was asked, and brings in no rare word.
+# A rewritten question keeps this share of the words of the one that was asked.
 KEPT_SHARE = 0.5
-RARE_IN_A_THOUSAND = 10
 
 _WRAPPING = " \"'“”*`"
 _LABELS = ("question:", "rewritten", "standalone")
@@ -68,15 +68,14 @@ def request_condensed(question: str, history: Sequence[Turn], chat_model: ChatMo
 def read_condensed(text: str, question: str, history: Iterable[Turn]) -> str | None:
     """The rewritten question, or None where the model wrote something else.
 
-    It must keep most words of the question, and the figures, drugs and rare words that it adds must have been said.
+    It must keep most words of the question, and the figures, drugs and names that it adds must have been said.
     """
     line = next((line for line in text.splitlines() if line.strip()), "").strip(_WRAPPING)
     rewritten = line.partition(":")[2].strip(_WRAPPING) if line.casefold().startswith(_LABELS) else line
     said = "\n".join([question, *(turn.content for turn in history)])
-    terms, asked, known = set(analyse(rewritten)), set(analyse(question)), set(analyse(said))
-    foreign = [term for term in terms - known if background_frequency(term) <= RARE_IN_A_THOUSAND]
-    is_kept = len(terms & asked) >= KEPT_SHARE * len(asked)
-    if not terms or foreign or not is_kept or len(rewritten) > MAX_CONDENSED_CHARS:
+    terms, asked = set(analyse(rewritten)), set(analyse(question))
+    is_kept = bool(terms) and len(terms & asked) >= KEPT_SHARE * len(asked)
+    if not is_kept or any(find_foreign_names(rewritten, said)) or len(rewritten) > MAX_CONDENSED_CHARS:
         return None
     return None if find_missing(read_facts(rewritten), read_facts(said)) else rewritten
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 
 from index.lexical import analyse
 
 SCOPE_WORDS = 6
 _CUE = re.compile(
-    r"no|not|never|without|none|neither|nor|cannot|den(?:y|ied|ies|ying)|absen(?:t|ce)|lack(?:s|ed|ing)?|negative"
+    r"no|not|never|without|none|neither|nor|cannot|den(?:y|ied|ies|ying)|absen(?:t|ce)|lack(?:s|ed|ing)?"
     r"|fail(?:s|ed)?|unable|\w+n't"
 )
 # Here another statement begins.
-_END = re.compile(r"[.;:!?()]|but|however|although|though|except|which|who|whom|while|whereas|because|since")
+_END = re.compile(
+    r"[.;:!?()]|but|however|although|though|except|which|who|whom|while|whereas|because|since"
+    r"|during|after|before|when|until|following|despite|under"
+)
 _JOINING = frozenset({",", "and", "or"})
 _TOKEN = re.compile(r"[\w'’-]+|[.,;:!?()]")
 
@@ -41,6 +45,22 @@ def read_polarities(text: str) -> dict[str, frozenset[bool]]:
     return {term: frozenset(found) for term, found in polarities.items()}
 
 
-def denies(text: str) -> bool:
-    """Whether a text denies anything."""
-    return any(_CUE.fullmatch(token) for token in _TOKEN.findall(text.lower().replace("’", "'")))
+def drops_denial(claim: str, source: str) -> bool:
+    """Whether two words follow one another in the claim between which the source denies, and nowhere else there."""
+    said, known = _pairs(claim), _pairs(source)
+    tokens = _TOKEN.findall(source.lower())
+    denied = {
+        (before, after)
+        for before, cue, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if _CUE.fullmatch(cue)
+    }
+    return bool((said & denied) - known)
+
+
+def _pairs(text: str) -> set[tuple[str, str]]:
+    return set(pairwise(_TOKEN.findall(text.lower())))
+
+
+def count_denials(text: str) -> int:
+    """How often a text denies something."""
+    return sum(bool(_CUE.fullmatch(token)) for token in _TOKEN.findall(text.lower().replace("’", "'")))

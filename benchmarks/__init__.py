@@ -1,0 +1,1 @@
+"""Benchmarks, run from the root as `python -m benchmarks.NAME`; none of them ships."""
