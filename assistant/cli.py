@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from index.errors import CaseciteError, WrongUseError
 from index.types import BuildReport, Filters
+
+if TYPE_CHECKING:
+    from assistant.types import Answer, AnswerEvent
 
 EXIT_INSUFFICIENT_EVIDENCE = 3
 EXIT_INTERRUPTED = 130
@@ -76,12 +80,28 @@ def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = N
         typer.echo(f"{assistant.index.manifest.record_count} records. Ask; an empty line ends.", err=True)
         while question := _read_question():
             try:
-                answer = assistant.ask(question, history)
+                answer = _show(assistant.stream(question, history))
             except WrongUseError as error:
                 typer.echo(str(error), err=True)
                 continue
-            typer.echo(answer.to_text() + "\n")
             history += [Turn(role="user", content=question), Turn(role="assistant", content=answer.text)]
+
+
+def _show(events: Iterator[AnswerEvent]) -> Answer:
+    """Write an answer as it comes: what is going on to stderr, what was checked to stdout, the references last."""
+    from assistant.rendering import render_notes
+
+    shown = ""
+    for event in events:
+        if event.text:
+            typer.echo(event.text[len(shown) :], nl=False)
+            shown = event.text
+        else:
+            typer.echo(f"({event.step})", err=True)
+        if event.answer is not None:
+            typer.echo("\n\n" + "\n\n".join([*render_notes(event.answer), ""]))
+            return event.answer
+    raise RuntimeError("a stream of events ended without an answer")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from assistant.drug_names import drug_names
 from assistant.figures import find_figures, find_rates, normalise_text
 from assistant.opposites import pair_opposites
 from assistant.polarity import count_denials, read_polarities
+from index.lexical import analyse
 
 _SEXES = {
     "male": frozenset({"male", "man", "men", "boy", "boys", "he", "him", "his", "himself", "gentleman", "father"}),
@@ -70,7 +71,8 @@ def read_facts(text: str) -> Facts:
     items = [Fact("figure", *figure) for figure in find_figures(text)]
     items += [Fact("rate", rate) for rate in find_rates(text)]
     items += [Fact("code", code) for code in _CODE.findall(normal)]
-    items += [Fact("drug", name) for name in {*drug_names(text), *(words & _drug_words())}]
+    drugs = analyse(" ".join([*drug_names(text), *(words & _drug_words())]))
+    items += [Fact("drug", name) for name in drugs]
     return Facts(
         items=frozenset(items),
         ages=frozenset(match[1] or match[2] for match in _AGE.finditer(normal)),

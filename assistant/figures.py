@@ -49,6 +49,9 @@ _FIGURE = re.compile(
     rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)(?![\w.]*\d)"
     rf"(?: ?(?P<unit>{'|'.join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))})(?![a-z0-9]))?"
 )
+_BETWEEN = re.compile(
+    r"(?<=\d)\s+(?:additional|consecutive|further|more|successive|whole)(?=\s+(?:hour|day|week|month|year)s?\b)"
+)
 # Between the numbers of a range, a list or a change: the unit after the last is that of all.
 _JOINED = re.compile(r"(?=.*\S)(?:[-/±,~]|\s|\b(?:to|and|or|then|x|by|from|versus|vs)\b)+")
 _RATE = re.compile(r"\b(?:per|each|every|an?) (?P<of>[a-z]+|m2)\b|\b(?P<ly>dai|week|month|year|hour)ly\b")
@@ -75,8 +78,8 @@ def find_figures(text: str) -> list[Figure]:
 
 
 def in_digits(text: str) -> str:
-    """The text in one form, numbers in digits."""
-    return normalise_text(spell_numbers_as_digits(text.lower()))
+    """The text in one form, numbers in digits and beside their units: "three consecutive days" is "3 days"."""
+    return normalise_text(_BETWEEN.sub("", spell_numbers_as_digits(text.lower())))
 
 
 def place_figures(text: str) -> list[PlacedFigure]:

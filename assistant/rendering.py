@@ -21,12 +21,14 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def render_text(answer: Answer) -> str:
     """What was searched where it is not the question, the answer, its references and its warnings, as plain text."""
-    parts = [f"Searched for: {answer.query}"] if answer.query != answer.question else []
-    parts.append(answer.text)
-    if answer.citations:
-        parts.append("\n".join(_text_reference(group) for group in _by_record(answer.citations)))
-    parts += [f"Note: {warning}" for warning in answer.warnings]
-    return "\n\n".join(parts)
+    searched = [f"Searched for: {answer.query}"] if answer.query != answer.question else []
+    return "\n\n".join([*searched, answer.text, *render_notes(answer)])
+
+
+def render_notes(answer: Answer) -> list[str]:
+    """What stands below an answer's text: its references and its warnings, as plain text."""
+    references = "\n".join(_text_reference(group) for group in _by_record(answer.citations))
+    return [part for part in (references, *(f"Note: {warning}" for warning in answer.warnings)) if part]
 
 
 def render_markdown(answer: Answer) -> str:

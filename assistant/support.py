@@ -22,7 +22,7 @@ from assistant.names import find_foreign_names
 from assistant.neighbours import find_exchanged
 from assistant.polarity import drops_denial
 from assistant.reader import Reader
-from assistant.types import Evidence
+from assistant.types import Evidence, Place
 from index.folding import fold_text
 from index.lexical import analyse
 from index.types import Record
@@ -53,7 +53,7 @@ class SupportFinder:
     def __init__(self, reader: Reader) -> None:
         """Take the reader that is asked for claims in other words."""
         self._reader = reader
-        self._readings: dict[tuple[str, str], tuple[float, list[tuple[Evidence, float]]]] = {}
+        self._readings: dict[tuple[str, str], tuple[float, dict[Place, float]]] = {}
 
     def judge(self, text: str, cited: Sequence[Evidence]) -> Verdict:
         """Whether sentences support a claim. They are judged record by record, and those of one must do."""
@@ -97,14 +97,22 @@ class SupportFinder:
         if why is not None or _holds_nearly_all(text, cited):
             return why
         relevance, chances = self._read(text, cited[0].record)
-        places = {item.place for item in cited}
-        if relevance < MIN_RELEVANCE or sum(chance for item, chance in chances if item.place in places) < MIN_CHANCE:
+        if relevance < MIN_RELEVANCE or sum(chances[item.place] for item in cited) < MIN_CHANCE:
             return "the reader does not find it in the cited sentence"
         return None
 
     def _find_sentence(self, text: str, record: Record) -> Evidence | None:
-        """The sentence of a record that supports a claim, if one does: the one that the reader finds likeliest."""
-        likeliest, _ = max(self._read(text, record)[1], key=lambda pair: pair[1])
+        """The sentence of a record that supports a claim, if one does: the one that the reader finds likeliest.
+
+        The reader is not asked where facts and words leave no sentence, or one that holds nearly all of the words.
+        """
+        possible = [item for item in _sentences_of(record) if find_fault(text, [item]) is None]
+        if plain := [item for item in possible if _holds_nearly_all(text, [item])]:
+            return plain[0]
+        if not possible:
+            return None
+        chances = self._read(text, record)[1]
+        likeliest = max(possible, key=lambda item: chances[item.place])
         return likeliest if self._find_fault(text, [likeliest]) is None else None
 
     def _complete(self, text: str, cited: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -114,25 +122,22 @@ class SupportFinder:
         ages = claim.ages if not source.ages else frozenset()
         if not missing or not all(_is_context(fact, ages, source) for fact in missing):
             return ()
-        for item, _ in self._read(text, cited[0].record)[1]:
+        for item in _sentences_of(cited[0].record):
             added = read_facts(item.quote)
             if ages <= added.ages and not find_missing(claim, read_facts(_join([*cited, item]))):
                 completed = (*cited, item)
                 return completed if self._find_fault(text, completed) is None else ()
         return ()
 
-    def _read(self, text: str, record: Record) -> tuple[float, list[tuple[Evidence, float]]]:
-        """The reader's logit for a record, and each of its sentences with the probability that it states the text."""
+    def _read(self, text: str, record: Record) -> tuple[float, dict[Place, float]]:
+        """The reader's logit for a record, and how likely it is for each of its sentences that it states the text."""
         key = (text, record.record_id)
         if key not in self._readings:
             sentences = tuple(split_record(record))
             (reading,) = self._reader.read(text, [as_report(sentences)])
             chances = choose(sentence_logits(sentences, reading))
-            evidence = [
-                as_evidence(record, sentence, key="", score=chance)
-                for sentence, chance in zip(sentences, chances, strict=True)
-            ]
-            self._readings[key] = reading.record, list(zip(evidence, chances, strict=True))
+            places = [item.place for item in _sentences_of(record)]
+            self._readings[key] = reading.record, dict(zip(places, chances, strict=True))
         return self._readings[key]
 
 
@@ -166,6 +171,10 @@ def is_literal(item: Evidence) -> bool:
     """Whether the quote stands in the record, at its offsets, to the letter."""
     source = item.record.abstract if item.field == "abstract" else item.record.title or ""
     return bool(item.quote) and source[item.start : item.end] == item.quote
+
+
+def _sentences_of(record: Record) -> list[Evidence]:
+    return [as_evidence(record, sentence, key="", score=0.0) for sentence in split_record(record)]
 
 
 def _is_quotation(text: str, item: Evidence) -> bool:

@@ -14,6 +14,8 @@ from index.types import Record
 Status = Literal["answered", "partial", "insufficient_evidence"]
 Mode = Literal["extractive", "generative"]
 QuotedField = Literal["abstract", "title"]
+Place = tuple[str, QuotedField, int, int]
+"""A span of a record: the record's id, the field, start and end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Evidence:
     score: float
 
     @property
-    def place(self) -> tuple[str, QuotedField, int, int]:
+    def place(self) -> Place:
         """Where the sentence stands: the same for two pieces of evidence that are one sentence."""
         return (self.record.record_id, self.field, self.start, self.end)
 
@@ -76,10 +78,13 @@ class Claim:
 class Answer:
     """An answer: every `[n]` in `text` is a citation, and every citation stands in `text`.
 
-    `status` is `answered`, `partial` (some of the draft was not supported and is left out) or `insufficient_evidence`
-    (then there are no citations). `query` is what was searched. `evidence` is what the answer was chosen from.
-    `confidence` is the gate's probability that the records answer the question. `index_id` and `settings_id` name the
-    build and the settings, so that an answer can be made again.
+    `status` is `answered`, `partial` (a chat model's statement was not supported and is left out) or
+    `insufficient_evidence` (then there are no citations). `mode` is `generative` where a chat model wrote any of the
+    text; what it wrote and was left out is in `claims`, not supported. `query` is what was searched. `evidence` is what
+    the answer was chosen from. `confidence` is the gate's probability that the records answer the question.
+    `timings_ms` has the steps, and from the question on `first_piece` (the model's first word), `first_text` (the first
+    checked claim) and `total`. `index_id` and `settings_id` name the build and the settings, so that an answer can be
+    made again.
     """
 
     question: str
@@ -120,7 +125,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerEvent:
-    """A step of a streamed answer: `step` says what is going on, `text` is the answer so far, `answer` comes last."""
+    """A step of a streamed answer: `step` says what is going on, `text` is the answer so far, `answer` comes last.
+
+    What stands in `text` was checked, and the next `text` begins with it.
+    """
 
     step: str
     text: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assistant.draft import DraftClaim
 from assistant.reader import Reader
 from assistant.support import SupportFinder
-from assistant.types import Citation, Claim, Evidence
+from assistant.types import Citation, Claim, Evidence, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class DraftChecker:
     def __init__(self, reader: Reader) -> None:
         """Take the reader that is asked for claims in other words."""
         self._support = SupportFinder(reader)
-        self._citations: dict[tuple[str, str, int, int], Citation] = {}
+        self._citations: dict[Place, Citation] = {}
         self._lines: list[str] = []
         self._claims: list[Claim] = []
         self._unknown_keys = 0

@@ -2,7 +2,8 @@
 
     python -m benchmarks.measure_claims ../shared/data WORK_FOLDER
 
-Planted faults and sound statements from the development questions are checked, then a real chat model of 135 million
+Planted faults and sound statements from the development questions, and paraphrases of the demo records, are checked.
+Then a real chat model of 135 million
 parameters answers some of them over all records, its drafts as they are beside what the check makes of them. The
 index is built in WORK_FOLDER where it is not there yet.
 """
@@ -27,12 +28,13 @@ from assistant.evaluation.judging import find_gold_records, resolve_gold
 from assistant.evaluation.matching import holds_answer, is_gold_sentence
 from assistant.evaluation.questions import Question, QuestionSet, read_questions
 from assistant.evidence import split_record
+from assistant.extractive import draft_quotes
 from assistant.generative import is_abstention, select_offered
 from assistant.reader import load_reader
 from assistant.settings import AssistantSettings
 from assistant.verify import DraftChecker
-from benchmarks.planted_claims import Case, PlantedClaim, plant_claims
-from index import build_index, open_index
+from benchmarks.planted_claims import Case, PlantedClaim, plant_claims, read_paraphrases
+from index import DEMO_RECORDS, build_index, open_index, read_records
 from index.types import Record
 from tests.llama_server import run_llama_server
 
@@ -47,14 +49,16 @@ def main(data_dir: str, work_dir: str) -> None:
     if not (index_dir / "CURRENT").exists():
         build_index([data / "cases" / "records.jsonl.gz"], index_dir)
     questions = read_questions(data / "cases" / "questions.dev.jsonl")
-    planted = [check_planted(claim) for claim in plant_claims(list(find_cases(questions, index_dir)), PLANTED)]
+    planted = plant_claims(list(find_cases(questions, index_dir)), PLANTED)
+    demo = [item for item in read_records([DEMO_RECORDS]) if isinstance(item, Record)]
+    checked = [check_planted(claim) for claim in [*planted, *read_paraphrases(demo)]]
     with run_llama_server() as address:
         asked = list(ask_model(questions, index_dir, address))
     result = {
         "command": "python -m benchmarks.measure_claims ../shared/data WORK_FOLDER",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "planted": summarise_planted(planted),
-        "check_ms": spread([row["ms"] for row in planted]),
+        "planted": summarise_planted(checked),
+        "check_ms": spread([row["ms"] for row in checked]),
         "model": summarise_asked(asked),
     }
     (DOCS / "results" / "claims.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
@@ -83,19 +87,23 @@ def check_planted(planted: PlantedClaim) -> dict[str, Any]:
     checked = checker.check(claims, planted.evidence)
     took_ms = (time.perf_counter() - started) * 1_000 / len(claims)
     is_shown = bool(checked.claims) and all(claim.supported for claim in checked.claims)
-    return {"fault": planted.fault, "shown": is_shown, "unknown_keys": checked.unknown_keys, "ms": took_ms}
+    return {
+        "group": planted.group,
+        "kind": planted.kind,
+        "shown": is_shown,
+        "unknown_keys": checked.unknown_keys,
+        "ms": took_ms,
+    }
 
 
 def summarise_planted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By kind: how many were shown as they were drafted. An invented key is caught where it is dropped and counted."""
-    kinds = dict.fromkeys(row["fault"] for row in rows)
     summary = []
-    for kind in kinds:
-        own = [row for row in rows if row["fault"] == kind]
+    for group, kind in dict.fromkeys((row["group"], row["kind"]) for row in rows):
+        own = [row for row in rows if row["kind"] == kind]
         caught = [row["unknown_keys"] > 0 if kind == "key invented" else not row["shown"] for row in own]
-        summary.append(
-            {"fault": kind, "drafts": len(own), "caught": sum(caught), "shown": sum(r["shown"] for r in own)}
-        )
+        shown = sum(row["shown"] for row in own)
+        summary.append({"group": group, "kind": kind, "drafts": len(own), "caught": sum(caught), "shown": shown})
     return summary
 
 
@@ -168,8 +176,17 @@ def judge_unchecked(question: Question, found: dict[str, set[str]], answer: Answ
         "claims_off": len(claims),
         "uncited_off": uncited,
         "right_off": is_right(question, found, draft, cited),
+        "right_quotes": is_right_by_quotes(question, found, answer),
         "refused_off": not claims or is_abstention(claims[0].text),
     }
+
+
+def is_right_by_quotes(question: Question, found: dict[str, set[str]], answer: Answer) -> bool:
+    """Whether the answer made of quotes would have been right."""
+    if not answer.citations:
+        return False
+    quotes = [item for claim in draft_quotes(answer.evidence) for item in answer.evidence if item.key in claim.keys]
+    return is_right(question, found, " ".join(item.quote for item in quotes), [item.record for item in quotes])
 
 
 def numbers_of(*texts: str) -> set[str]:
@@ -196,6 +213,7 @@ def summarise_asked(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "on": summarise_side(rows, "on"),
         "off": summarise_side(rows, "off")
         | {"claims": sum(row["claims_off"] for row in rows), "uncited": sum(row["uncited_off"] for row in rows)},
+        "right_by_quotes_alone": sum(row["right_quotes"] for row in rows),
         "first_piece_ms": spread([timings["first_piece"] for timings in checked]),
         "first_text_ms": spread([timings["first_text"] for timings in checked]),
     }

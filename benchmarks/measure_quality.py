@@ -1,6 +1,6 @@
 """How often the assistant is right: writes docs/results/quality.json, and two pictures into docs/images.
 
-    python benchmarks/measure_quality.py ../shared/data WORK_FOLDER
+    python -m benchmarks.measure_quality ../shared/data WORK_FOLDER
 
 Builds the three indexes it asks in WORK_FOLDER where they are not there yet, and leaves the whole reports there. The
 questions of the case reports and those of PHEE that the reader was not trained with are answered, SciFact's claims are
@@ -55,7 +55,7 @@ def main(data_dir: str, work_dir: str) -> None:
     phee = evaluate_files(unseen, index_dir=work / "phee", report_path=work / "phee.json")
     dense = measure_dense(work / "cases", read_questions(data / "cases" / "questions.dev.jsonl"))
     result = {
-        "command": "python benchmarks/measure_quality.py ../shared/data WORK_FOLDER",
+        "command": "python -m benchmarks.measure_quality ../shared/data WORK_FOLDER",
         "date": f"{cases.run.date:%Y-%m-%d}",
         "run": cases.run.model_dump(mode="json", exclude={"machine"}),
         "table": make_table(cases, phee, scifact, dense),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 from assistant.drug_names import drug_names
 from assistant.evidence import as_evidence, split_record
@@ -43,9 +44,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedClaim:
-    """A draft with its citation keys, and the evidence that it was written from; `fault` is None if it is sound."""
+    """A draft with its citation keys, and the evidence that it was written from.
 
-    fault: str | None
+    `group` is "fault" or "harder" (a fault of a kind that is harder to see), or "sound" or "paraphrase" (not a fault).
+    """
+
+    group: str
+    kind: str
     draft: str
     evidence: tuple[Evidence, ...]
 
@@ -54,15 +59,29 @@ def plant_claims(cases: Sequence[Case], count: int, seed: int = 0) -> list[Plant
     """`count` faulty claims, of every kind as many, `count` sound ones, and as many of each harder kind."""
     chance = random.Random(seed)
     planted: list[PlantedClaim] = []
-    for makers in (FAULTS, SOUND):
-        share = -(-count // len(makers))
-        made = [claim for name, maker in makers.items() for claim in _take(maker, name, cases, share, chance)]
+    for group, makers in (("fault", FAULTS), ("sound", SOUND), ("harder", HARDER)):
+        share = -(-count // len(FAULTS if group == "harder" else makers))
+        made = [claim for kind in makers for claim in _take(group, kind, makers[kind], cases, share, chance)]
         planted += made[:count]
-    harder = -(-count // len(FAULTS))
-    return planted + [claim for name, maker in HARDER.items() for claim in _take(maker, name, cases, harder, chance)]
+    return planted
 
 
-def _take(maker: Maker, name: str, cases: Sequence[Case], count: int, chance: random.Random) -> Iterator[PlantedClaim]:
+def read_paraphrases(records: Sequence[Record]) -> Iterator[PlantedClaim]:
+    """Statements in other words, each with the beginning of the sentence of a demo record that it was written from."""
+    lines = Path(__file__).with_name("paraphrases.tsv").read_text("utf-8").splitlines()
+    for beginning, claim in (line.split("\t") for line in lines):
+        evidence = next(
+            own
+            for own in (_evidence_of(record, 1) for record in records)
+            if any(item.quote.startswith(beginning) for item in own)
+        )
+        key = next(item.key for item in evidence if item.quote.startswith(beginning))
+        yield PlantedClaim(group="paraphrase", kind="paraphrase", draft=_cited(claim, key), evidence=tuple(evidence))
+
+
+def _take(
+    group: str, kind: str, maker: Maker, cases: Sequence[Case], count: int, chance: random.Random
+) -> Iterator[PlantedClaim]:
     order = list(cases)
     chance.shuffle(order)
     left = count
@@ -73,7 +92,7 @@ def _take(maker: Maker, name: str, cases: Sequence[Case], count: int, chance: ra
         made = maker(gold, evidence, other, chance)
         if made is not None and left:
             left -= 1
-            yield PlantedClaim(fault=None if maker in SOUND.values() else name, draft=made, evidence=evidence)
+            yield PlantedClaim(group=group, kind=kind, draft=made, evidence=evidence)
 
 
 def _most_alike(case: Case, cases: Sequence[Case]) -> Case:

@@ -131,23 +131,30 @@ def kinds_table(key: str) -> str:
 def planted_table() -> str:
     """What the claim check catches of planted faults, and what it lets through of sound statements."""
     data = _read_result("claims")
-    lines = ["| planted | drafts | caught | share |", "|---|---|---|---|"]
-    faults = [row for row in data["planted"] if row["fault"]]
-    for row in [*faults, {"fault": "**all faults**"} | _sums(faults)]:
-        lines.append(f"| {row['fault']} | {row['drafts']} | {row['caught']} | {row['caught'] / row['drafts']:.3f} |")
-    (sound,) = [row for row in data["planted"] if not row["fault"]]
-    passed = f"{sound['shown']} of {sound['drafts']} sound statements pass ({sound['shown'] / sound['drafts']:.3f})."
+    lines = ["| drafts | number | caught | passed | share |", "|---|---|---|---|---|"]
+    for group, name in (("fault", "faults"), ("sound", "sound statements")):
+        own = [row for row in data["planted"] if row["group"] == group]
+        lines += [_planted_row(row) for row in [*own, {"group": group, "kind": f"**all {name}**"} | _sums(own)]]
+    lines += [_planted_row(row) for row in data["planted"] if row["group"] in ("paraphrase", "harder")]
     check, first, text = data["check_ms"], data["model"]["first_piece_ms"], data["model"]["first_text_ms"]
     times = (
         f"The check takes {check['p50']:.0f} ms a statement at p50, {check['p95']:.0f} ms at p95. With the small model "
         f"below, its first word comes {first['p50'] / 1000:.1f} s after the question and the first checked statement "
         f"after {text['p50'] / 1000:.1f} s (medians of {text['count']} answers)."
     )
-    return "\n".join([*lines, "", passed, "", times, "", f"Made by `{data['command']}` on {data['date']}."])
+    return "\n".join([*lines, "", times, "", f"Made by `{data['command']}` on {data['date']}."])
+
+
+def _planted_row(row: dict[str, Any]) -> str:
+    is_fault = row["group"] in ("fault", "harder")
+    count = row["caught"] if is_fault else row["shown"]
+    cells = f"{count} | " if is_fault else f" | {count}"
+    name = {"paraphrase": "sound, in other words", "harder": f"harder: {row['kind']}"}.get(row["group"], row["kind"])
+    return f"| {name} | {row['drafts']} | {cells} | {count / row['drafts']:.3f} |"
 
 
 def _sums(rows: list[dict[str, Any]]) -> dict[str, int]:
-    return {key: sum(row[key] for row in rows) for key in ("drafts", "caught")}
+    return {key: sum(row[key] for row in rows) for key in ("drafts", "caught", "shown")}
 
 
 def small_model_table() -> str:
@@ -160,8 +167,11 @@ def small_model_table() -> str:
         "right": f"right answers, gold record cited (of {model['answerable']} answerable)",
         "answered_unanswerable": f"unanswerable questions answered (of {model['questions'] - model['answerable']})",
     }
-    lines = ["| what | checked | draft as it was |", "|---|---|---|"]
-    lines += [f"| {name} | {model['on'][key]} | {model['off'][key]} |" for key, name in names.items()]
+    lines = ["| what | checked | draft as it was | quotes alone |", "|---|---|---|---|"]
+    quotes = {"right": model["right_by_quotes_alone"]}
+    lines += [
+        f"| {name} | {model['on'][key]} | {model['off'][key]} | {quotes.get(key, '')} |" for key, name in names.items()
+    ]
     lines += ["", "| what became of a question | questions | share |", "|---|---|---|"]
     for outcome, count in model["outcomes"].items():
         lines.append(f"| {outcome} | {count} | {count / model['questions']:.2f} |")

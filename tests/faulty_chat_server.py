@@ -135,3 +135,19 @@ def hangs(seconds: float = 30.0) -> Behaviour:
         time.sleep(seconds)
 
     return behave
+
+
+def says_as_ollama(*pieces: str) -> Behaviour:
+    """Writes the pieces as Ollama does: one JSON object a line."""
+
+    def behave(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/x-ndjson")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for piece in [*pieces, ""]:
+            message = {"role": "assistant", "content": piece}
+            line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": message, "done": not piece}
+            handler.wfile.write(json.dumps(line | ({} if piece else {"done_reason": "stop"})).encode() + b"\n")
+
+    return behave

@@ -18,7 +18,7 @@ from assistant.chat_models import (
 from assistant.types import Turn
 from index.errors import WrongUseError
 
-from .faulty_chat_server import (
+from .faulty_chat_server import FaultyChatServer, breaks_off, hangs, never_ends, refuses, run_faulty_chat_server, says, says_as_ollama
     FaultyChatServer,
     breaks_off,
     hangs,
@@ -63,7 +63,6 @@ def test_a_chat_model_that_cannot_be_opened_says_why(spec: str, message: str, mo
 
 
 def test_ollama_is_told_its_window_and_how_much_to_write() -> None:
-    pytest.importorskip("langchain_ollama")
     opened = open_chat_model("ollama:qwen3:8b", window=16_384)
     assert opened.window == 16_384
     assert (opened.model.num_ctx, opened.model.num_predict) == (16_384, 4_096)
@@ -117,8 +116,16 @@ def test_a_refusal_says_what_to_do(
         open_on(server).check()
 
 
+def test_ollama_is_asked_in_its_own_way(server: FaultyChatServer) -> None:
+    server.behaviours = [says_as_ollama("It ", "rose.")]
+    opened = open_chat_model("ollama:qwen3:8b", server.url.removesuffix("/v1"))
+    assert "".join(opened.stream(REQUEST)) == "It rose."
+    (request,) = server.requests
+    assert request["options"] == {"num_ctx": 8_192, "num_predict": 2_048, "temperature": 0.0}
+    assert request["think"] is False
+
+
 def test_a_model_that_is_not_pulled_is_named_with_the_command(server: FaultyChatServer) -> None:
-    pytest.importorskip("langchain_ollama")
     server.behaviours = [refuses(404, "model 'qwen3:8b' not found")]
     with pytest.raises(ChatModelError, match="ollama pull qwen3:8b"):
         open_chat_model("ollama:qwen3:8b", server.url.removesuffix("/v1")).check()

@@ -96,6 +96,7 @@ def test_chat_answers_line_by_line_and_keeps_the_case(casecite: Casecite, demo_i
     assert run.returncode == 0
     assert run.stdout.count("https://doi.org/10.21037/acr-24-163") == 2
     assert "40 records" in run.stderr
+    assert f"for “{BMD} and did she have further fractures?”" in run.stderr  # what was searched
 
 
 def test_doctor_says_what_is_in_use_and_what_to_fix(casecite: Casecite, demo_index_dir: Path, tmp_path: Path) -> None:

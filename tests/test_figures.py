@@ -17,6 +17,7 @@ from assistant.figures import Figure, find_figures, find_rates
         pytest.param("from 45 to 39 mmHg", [("45", "mmhg"), ("39", "mmhg")], id="change"),
         pytest.param("5, 10 and 15 µg", [("5", "ug"), ("10", "ug"), ("15", "ug")], id="list"),
         pytest.param("1,500 mL of 0.9% saline", [("1500", "ml"), ("0.9", "%")], id="thousands"),
+        pytest.param("for 3 consecutive days", [("3", "day")], id="word between"),
         pytest.param("a 52-year-old man", [("52", "year")], id="age"),
         pytest.param("2 patients in 2019", [("2", None), ("2019", None)], id="no unit"),
         pytest.param("CD20 and HbA1c", [], id="part of a name"),

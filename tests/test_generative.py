@@ -26,7 +26,16 @@ from assistant.generative import (
 from assistant.types import Turn
 from prompts import ABSTAIN_SENTENCE
 
-from .faulty_chat_server import Behaviour, FaultyChatServer, breaks_off, hangs, never_ends, run_faulty_chat_server, says
+from .faulty_chat_server import (
+    Behaviour,
+    FaultyChatServer,
+    breaks_off,
+    hangs,
+    never_ends,
+    refuses,
+    run_faulty_chat_server,
+    says,
+)
 
 BMD = "what was the BMD change under romosozumab?"
 GAIN = "Lumbar spine BMD stood 22.1% above baseline"
@@ -188,6 +197,8 @@ def server() -> Iterator[FaultyChatServer]:
         pytest.param(never_ends("She rose. It fell. "), "does not come to an end", id="endless"),
         pytest.param(never_ends("and "), "does not come to an end", id="endless sentence"),
         pytest.param(hangs(), "did not answer within", id="silent"),
+        pytest.param(refuses(429), "asked too often", id="429"),
+        pytest.param(refuses(500), "failed", id="500"),
         pytest.param(says(), "answered nothing", id="empty"),
     ],
 )
