@@ -18,7 +18,7 @@ from assistant.chat_models import (
 from assistant.types import Turn
 from index.errors import WrongUseError
 
-from .faulty_chat_server import FaultyChatServer, breaks_off, hangs, never_ends, refuses, run_faulty_chat_server, says, says_as_ollama
+from .faulty_chat_server import (
     FaultyChatServer,
     breaks_off,
     hangs,
@@ -26,6 +26,7 @@ from .faulty_chat_server import FaultyChatServer, breaks_off, hangs, never_ends,
     refuses,
     run_faulty_chat_server,
     says,
+    says_as_ollama,
 )
 
 REQUEST = ModelRequest("test", 1, [("user", "Say something.")])
