@@ -5,7 +5,7 @@
    but for those that a shown claim cites already. So nothing that was shown is withdrawn, and no answer is missing.
 3. So it is where no claim cites any sentence that would have been quoted: the model speaks of something else.
 4. Where no claim holds, the answer is the quotes alone.
-5. Where the model begins by saying that the reports do not say, that is the answer.
+5. Where the model says that the reports do not say before any claim holds, that is the answer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Drafting:
         for claim in claims:
             if not is_abstention(claim.text):
                 self._checker.check([claim], self._offered)
-            elif self._checker.checked.claims:
+            elif self.text:
                 self._leaves_open = True
             else:
                 self._abstains = True

@@ -113,8 +113,9 @@ def test_true_statements_on_something_else_do_not_stand_alone(demo_index_dir: Pa
 
 
 @pytest.mark.parametrize("sentence", [ABSTAIN_SENTENCE, "These reports don’t say.", "These reports do not say which."])
-def test_a_model_that_cannot_answer_abstains(demo_index_dir: Path, sentence: str) -> None:
-    given = ask_with(f"{sentence} {GAIN} [{{key}}].", demo_index_dir)
+@pytest.mark.parametrize("before", ["", "I have read the evidence. "])
+def test_a_model_that_cannot_answer_abstains(demo_index_dir: Path, before: str, sentence: str) -> None:
+    given = ask_with(f"{before}{sentence} {GAIN} [{{key}}].", demo_index_dir)
     assert (given.status, given.text, given.citations) == ("insufficient_evidence", ABSTAIN_SENTENCE, ())
     assert is_abstention(sentence)
 
