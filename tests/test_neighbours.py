@@ -21,7 +21,7 @@ SOURCE = (
         pytest.param("The left lung held a mass of 71 × 44 mm.", None, id="in other words"),
         pytest.param("PAP fell from 39 to 45 mmHg.", "39 stands after “from”", id="a change turned round"),
         pytest.param("ALT 98 U/L.", "98", id="of another value"),
-        pytest.param("A mass of 44 × 71 mm.", "71 stands after “x”", id="sides exchanged"),
+        pytest.param("A mass of 44 × 71 mm.", "44 stands before “x”", id="sides exchanged"),
         pytest.param("A mass in the right lung.", "right", id="another side, though both are named"),
         pytest.param("Severe effusion on the right.", "severe", id="another degree"),
     ],
