@@ -238,7 +238,8 @@ def first_line(error: Exception) -> str:
 def _check_key(spec: str, provider: str, base_url: str | None) -> None:
     variables = _KEYS.get(provider, ())
     if variables and not base_url and not any(map(os.environ.get, variables)):
-        raise WrongUseError(f"the chat model {spec} needs a key", remedy=f"set {' or '.join(variables)}")
+        own = ", or CASECITE_LLM_BASE_URL for a server of your own" if provider == "openai" else ""
+        raise WrongUseError(f"the chat model {spec} needs a key", remedy=f"set {' or '.join(variables)}{own}")
 
 
 def _options(provider: str, base_url: str | None, window: int | None) -> dict[str, Any]:

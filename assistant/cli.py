@@ -99,7 +99,7 @@ def _show(events: Iterator[AnswerEvent]) -> Answer:
         else:
             typer.echo(f"({event.step})", err=True)
         if event.answer is not None:
-            typer.echo("\n\n" + "\n\n".join([*render_notes(event.answer), ""]))
+            typer.echo("\n\n" + "\n\n".join(render_notes(event.answer)) + "\n")
             return event.answer
     raise RuntimeError("a stream of events ended without an answer")
 

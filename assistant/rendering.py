@@ -37,7 +37,7 @@ def render_markdown(answer: Answer) -> str:
     parts.append(render_body(answer.text))
     if answer.citations:
         parts += ["**References**", *map(_markdown_reference, _by_record(answer.citations))]
-    parts += [f"*{escape_markdown(warning)}*" for warning in answer.warnings]
+    parts += [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
     return "\n\n".join(parts)
 
 
