@@ -24,7 +24,7 @@ _AFTER = re.compile(r"(?: per \w+)*\s*(?:of )?([a-z]+|[-/±])")
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+|[.,;:]")
 
 
-class Place(NamedTuple):
+class Beside(NamedTuple):
     """Beside what something stands: a figure of some unit, or a word of some line of opposites."""
 
     kind: str
@@ -37,43 +37,43 @@ def find_exchanged(claim: str, source: str) -> str | None:
 
     It is found where the same word stands beside both, on the same side.
     """
-    known = _read_places(source)
-    for place, values in _read_places(claim).items():
-        if place in known and not values <= known[place]:
-            value, meant = min(values - known[place]), min(known[place])
-            return f"{value} stands {place.side} “{place.word}”, where the cited sentence has {meant}"
+    known = _read_beside(source)
+    for beside, values in _read_beside(claim).items():
+        if beside in known and not values <= known[beside]:
+            value, meant = min(values - known[beside]), min(known[beside])
+            return f"{value} stands {beside.side} “{beside.word}”, where the cited sentence has {meant}"
     return None
 
 
 @lru_cache(maxsize=1_024)
-def _read_places(text: str) -> dict[Place, set[str]]:
+def _read_beside(text: str) -> dict[Beside, set[str]]:
     """What stands beside each word."""
     normal = in_digits(text)
-    places: dict[Place, set[str]] = defaultdict(set)
-    for place, value in [*_beside_figures(normal), *_beside_opposites(normal)]:
-        places[place].add(value)
-    return dict(places)
+    found: dict[Beside, set[str]] = defaultdict(set)
+    for beside, value in [*_beside_figures(normal), *_beside_opposites(normal)]:
+        found[beside].add(value)
+    return dict(found)
 
 
-def _beside_figures(text: str) -> Iterator[tuple[Place, str]]:
+def _beside_figures(text: str) -> Iterator[tuple[Beside, str]]:
     for (number, unit), start, end in place_figures(text):
         before, after = _BEFORE.search(text[:start]), _AFTER.match(text[end:])
         if before and (word := _telling(before[1])):
-            yield Place(f"figure {unit}", "after", word), number
+            yield Beside(f"figure {unit}", "after", word), number
         # Without a unit that is known, a short word after a number may be one.
         if after and (word := _telling(after[1])) and (unit or len(word) > MAX_UNIT_CHARS):
-            yield Place(f"figure {unit}", "before", word), number
+            yield Beside(f"figure {unit}", "before", word), number
 
 
-def _beside_opposites(text: str) -> Iterator[tuple[Place, str]]:
+def _beside_opposites(text: str) -> Iterator[tuple[Beside, str]]:
     tokens = _TOKEN.findall(text)
     for number, groups in enumerate(opposite_groups()):
         for group in groups:
             for at in (at for at, token in enumerate(tokens) if token in group):
                 if at and (word := _telling(tokens[at - 1])):
-                    yield Place(f"opposites {number}", "after", word), min(group)
+                    yield Beside(f"opposites {number}", "after", word), min(group)
                 if at + 1 < len(tokens) and (word := _telling(tokens[at + 1])):
-                    yield Place(f"opposites {number}", "before", word), min(group)
+                    yield Beside(f"opposites {number}", "before", word), min(group)
 
 
 def _telling(word: str) -> str | None:
