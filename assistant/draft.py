@@ -13,6 +13,7 @@ _LEADING_KEYS = re.compile(rf"(?:(?:{_KEYS.pattern})[\s.,;]*)+", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)](?=\s))\s*")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_OPEN_BRACKET = re.compile(r"[\[【(][^\[\]【】()]*\Z")
 _SPACE_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
 
 
@@ -41,9 +42,9 @@ class DraftReader:
         self._text += piece
         if not piece.strip() or not any(mark in self._text for mark in ".!?\n]"):
             return []
-        # The last word may go on, and with it change where sentences end.
+        # The last word may go on, and with it change where sentences end; so may keys in a bracket that is still open.
         whole = self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1]
-        return self._give(parse_draft(whole)[:-1])
+        return self._give(parse_draft(_OPEN_BRACKET.sub("", whole))[:-1])
 
     def finish(self) -> list[DraftClaim]:
         """What is left when the draft has ended."""

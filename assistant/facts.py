@@ -25,8 +25,6 @@ _WORD = re.compile(r"[a-z]+")
 _AGE = re.compile(r"\b(\d+) (?:year|month|week|day)s?[ -](?:old|of age)\b|\bage[d]?(?: of)? (\d+)\b")
 # CD20, COVID-19, PR3: a letter and a digit in one word
 _CODE = re.compile(r"\b(?=\w*\d)[a-z][\w-]*\b")
-
-
 _SAID_BEFORE = {"rate": "per ", "age": "the age "}
 
 

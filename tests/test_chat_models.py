@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from assistant import chat_models
@@ -24,18 +22,11 @@ from .faulty_chat_server import (
     hangs,
     never_ends,
     refuses,
-    run_faulty_chat_server,
     says,
     says_as_ollama,
 )
 
 REQUEST = ModelRequest("test", 1, [("user", "Say something.")])
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyChatServer]:
-    with run_faulty_chat_server() as server:
-        yield server
 
 
 def open_on(server: FaultyChatServer) -> ChatModel:

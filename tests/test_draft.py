@@ -42,7 +42,7 @@ def test_keys_belong_to_the_statement_before_them(draft: str, claims: list[tuple
 
 DRAFT = (
     "<think>Which one? [e9]</think>\nHer BMD rose by 22.1% vs. baseline [e1]. It was given i.v. for 12 months, [e2] "
-    "and she did well.\n\n- No fracture followed. [e3] [e4]\n- Dr. Smith saw her at 3.5 years [e5]"
+    "and she did well.\n\n- No fracture followed. [e3, e4] [e6]\n- Dr. Smith saw her at 3.5 years [e5]"
 )
 
 
@@ -52,6 +52,12 @@ def test_a_draft_in_pieces_is_the_draft(cuts: list[int]) -> None:
     reader = DraftReader()
     claims = [claim for start, end in pairwise(places) for claim in reader.feed(DRAFT[start:end])] + reader.finish()
     assert claims == parse_draft(DRAFT)
+
+
+def test_keys_that_come_one_by_one_belong_to_their_statement() -> None:
+    reader = DraftReader()
+    given = [claim for piece in ("It rose. ", "[e2, ", "e3] ", "It fell ", "[e4].") for claim in reader.feed(piece)]
+    assert [claim.keys for claim in [*given, *reader.finish()]] == [("e2", "e3"), ("e4",)]
 
 
 def test_a_statement_is_given_once_the_next_one_has_begun() -> None:

@@ -33,7 +33,6 @@ from .faulty_chat_server import (
     hangs,
     never_ends,
     refuses,
-    run_faulty_chat_server,
     says,
 )
 
@@ -183,12 +182,6 @@ def test_what_is_shown_is_never_taken_back_and_only_what_was_checked_is_shown(de
     assert not any(invented in text for text in texts for invented in ("99%", "40 miles"))
     timings = events[-1].answer.timings_ms
     assert timings["first_piece"] <= timings["first_text"] <= timings["total"]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyChatServer]:
-    with run_faulty_chat_server() as server:
-        yield server
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -229,5 +228,7 @@ def test_the_examples_in_the_docs_run(
 
 
 def test_there_is_an_example_of_each() -> None:
-    assert ["Retriever" in example for example in EXAMPLES] == [True, False]
-    assert list(pairwise(["CaseReportChat" in example for example in EXAMPLES])) == [(False, True)]
+    assert [("CaseReportRetriever" in example, "CaseReportChat" in example) for example in EXAMPLES] == [
+        (True, False),
+        (False, True),
+    ]
