@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from assistant import Assistant
-from assistant.page import DEMO_QUESTIONS, THEME, build_page
+from assistant.page.layout import DEMO_QUESTIONS, THEME, build_page
 from index import DEMO_RECORDS, build_index
 
 TARGET = Path(__file__).parent / "images" / "chat.png"

@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 
 from assistant import Assistant
-from assistant.page import DEMO_QUESTIONS, THEME, build_page
+from assistant.page.layout import DEMO_QUESTIONS, THEME, build_page
 
 BMD = "What was the BMD change under romosozumab?"
 

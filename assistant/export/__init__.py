@@ -1,0 +1,1 @@
+"""Answers, conversations and references in the formats of other programs."""
