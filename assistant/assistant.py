@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
+from assistant.cases import CaseTable, tabulate_cases
 from assistant.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
 from assistant.condense import check_question, read_history
 from assistant.evidence import ReadRecord, rank_passages, read_passages
@@ -67,6 +68,18 @@ class Assistant:
         else:
             chat_model = as_chat_model(llm, name, chosen.llm_window)
         return cls(open_index(index_dir), chosen, chat_model)
+
+    def adapted(self, *, top_k: int, quotes_only: bool) -> Assistant:
+        """This assistant with another number of records to read, and without its chat model where only quotes are wanted.
+
+        The index and what was read of it are shared, so it costs nothing and needs no closing.
+        """
+        changes = {"top_k": top_k} | ({"llm": None} if quotes_only else {})
+        other = Assistant(
+            self.index, self.settings.model_copy(update=changes), None if quotes_only else self.chat_model
+        )
+        other._read = self._read
+        return other
 
     def ask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
         """Answer a question.
@@ -154,6 +167,11 @@ class Assistant:
             for rank, passage in enumerate(found[len(read) :], len(read) + 1)
         ]
         return [*read, *rest][:top_k]
+
+    def tabulate(self, answer: Answer) -> CaseTable:
+        """The records that an answer cites side by side, in the order of first use; of a refusal, no rows."""
+        records = {citation.record.record_id: citation.record for citation in answer.citations}
+        return tabulate_cases(tuple(records.values()), load_reader(), answer.query, self.chat_model)
 
     def close(self) -> None:
         """Let go of the index."""

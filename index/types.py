@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from index.errors import WrongUseError
+
 
 class Section(NamedTuple):
     """A labelled part of an abstract: `abstract[start:end]` is its text, without the label."""
@@ -98,6 +100,9 @@ class Filters:
     """Which records may be found. Years are inclusive; several journals or types mean any of them.
 
     A record that does not give the value that is asked for is left out.
+
+    Raises:
+        WrongUseError: the years are the wrong way round.
     """
 
     year_from: int | None = None
@@ -105,6 +110,12 @@ class Filters:
     journals: tuple[str, ...] = ()
     publication_types: tuple[str, ...] = ()
     open_access: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.year_from and self.year_to and self.year_from > self.year_to:
+            raise WrongUseError(
+                f"no year is both {self.year_from} or later and {self.year_to} or earlier", remedy="exchange the years"
+            )
 
     def __bool__(self) -> bool:
         return self != Filters()
