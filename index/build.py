@@ -20,7 +20,7 @@ from index.abbreviations import AbbreviationStore
 from index.chunking import WINDOW_CHARS, chunk_record, embedding_text
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
-from index.layout import IndexLayout
+from index.layout import REJECTED_FILE, IndexLayout
 from index.lexical import LexicalIndex
 from index.manifest import Manifest, read_manifest
 from index.record_store import RecordStore
@@ -39,7 +39,6 @@ CHUNKS_A_STEP = 1_024
 SELF_RECALL_SAMPLE = 50
 SAME_VECTOR = 0.999
 FULL_DISK_BYTES = 2_000_000
-REJECTED_FILE = "rejected.jsonl"
 
 
 def build_index(

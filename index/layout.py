@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from index.errors import BuildRunningError, NoIndexError, WrongUseError
 from index.manifest import FILE_NAME, Manifest
 
+REJECTED_FILE = "rejected.jsonl"
 BUILDS_KEPT = 2  # the live one, and the one before it, on which a question may still be running
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from index.abbreviations import AbbreviationStore
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
-from index.layout import IndexLayout
+from index.layout import REJECTED_FILE, IndexLayout
 from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
 from index.manifest import Manifest, read_manifest
 from index.query import Query, read_query
@@ -40,6 +40,7 @@ class OpenBuild:
 
     def __init__(
         self,
+        build_dir: Path,
         manifest: Manifest,
         records: RecordStore,
         vectors: VectorStore,
@@ -47,7 +48,8 @@ class OpenBuild:
         abbreviations: AbbreviationStore,
         embedder_name: str,
     ) -> None:
-        """Take the parts; `open_build` opens them from a folder."""
+        """Take the folder and its open parts; `open_build` opens them."""
+        self.rejected_path = build_dir / REJECTED_FILE
         self.manifest = manifest
         self._records = records
         self._vectors = vectors
@@ -103,6 +105,10 @@ class OpenBuild:
     def iter_records(self) -> Iterator[tuple[Record, list[Chunk]]]:
         """Every record with its chunks, in the order in which they were built."""
         return iter(self._records)
+
+    def record_fields(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """The id of every record with those fields as JSON types, in the order in which the records were built."""
+        return self._records.iter_fields(*names)
 
     def chunk_vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors of those chunks that are here, by id."""
@@ -237,7 +243,7 @@ def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
         vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
     except (sqlite3.Error, ValueError, OSError) as error:
         raise NoIndexError(f"{build_dir} is damaged: {error}", remedy="casecite index build PATH") from error
-    return OpenBuild(manifest, records, vectors, lexical, abbreviations, settings.embedder)
+    return OpenBuild(build_dir, manifest, records, vectors, lexical, abbreviations, settings.embedder)
 
 
 def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> None:
