@@ -1,0 +1,141 @@
+"""Evidence as cards: the record, its reference and links, and its abstract with the quoted sentences marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from assistant.export.references import format_references
+from assistant.page.conversation import Conversation, Exchange, anchor, by_record
+from assistant.page.templating import fill
+from assistant.types import Citation
+from index.types import Record, Section
+
+MAX_AUTHORS = 6
+
+
+class Segment(NamedTuple):
+    """A piece of an abstract, with the number of the citation that quotes it, if one does."""
+
+    text: str
+    number: int | None
+
+
+class Part(NamedTuple):
+    """A section of an abstract: its label, where it has one, and its pieces."""
+
+    label: str | None
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a card shows of a record; `citations` are those of its sentences that are quoted."""
+
+    record: Record
+    anchor: str
+    citations: tuple[Citation, ...]
+    parts: list[Part]
+    title_number: int | None
+    authors: str
+    issue: str
+    links: list[tuple[str, str]]
+    reference: str
+
+
+def render_evidence(conversation: Conversation) -> str:
+    """The cards of every answer; those of the last are in sight, the others come up when one of them is opened."""
+    groups = [
+        {
+            "exchange": exchange,
+            "cards": make_cards(exchange),
+            "nearest": _make_nearest(exchange),
+            "anchor_of": {citation.number: anchor(exchange.exchange_id, citation.number) for citation in _cited(exchange)},
+        }
+        for exchange in conversation
+        if exchange.answer is not None
+    ]
+    return fill("evidence.html", groups=groups)
+
+
+def make_cards(exchange: Exchange) -> list[Card]:
+    """A card for each record that is cited, in the order of first use."""
+    return [_make_card(group[0].record, group, "") for group in by_record(_cited(exchange))]
+
+
+def split_abstract(record: Record, citations: Iterable[Citation]) -> list[Part]:
+    """The abstract in its sections, cut where the quoted sentences begin and end."""
+    quoted = sorted((item for item in citations if item.field == "abstract"), key=lambda item: item.start)
+    return [
+        Part(label, _cut(record.abstract, start, end, quoted))
+        for label, start, end in _all_sections(record)
+        if record.abstract[start:end].strip()
+    ]
+
+
+def _cited(exchange: Exchange) -> Sequence[Citation]:
+    return exchange.answer.citations if exchange.answer else ()
+
+
+def _make_nearest(exchange: Exchange) -> list[Card]:
+    nearest = exchange.refusal.nearest if exchange.refusal else ()
+    return [
+        _make_card(record, (), anchor(exchange.exchange_id, f"near{place}")) for place, record in enumerate(nearest, 1)
+    ]
+
+
+def _make_card(record: Record, citations: Sequence[Citation], anchor: str) -> Card:
+    shown = ", ".join(record.authors[:MAX_AUTHORS]) + (" et al." if len(record.authors) > MAX_AUTHORS else "")
+    volume = f"{record.volume or ''}{f':{record.pages}' if record.pages else ''}"
+    return Card(
+        record=record,
+        anchor=anchor,
+        citations=tuple(citations),
+        parts=split_abstract(record, citations),
+        title_number=next((item.number for item in citations if item.field == "title"), None),
+        authors=shown,
+        issue=";".join(part for part in (str(record.year or ""), volume) if part),
+        links=list_links(record),
+        reference=format_references([record], "ama")[0],
+    )
+
+
+def list_links(record: Record) -> list[tuple[str, str]]:
+    """Where to read more: the text and the address of each link."""
+    links = []
+    if record.doi:
+        links.append((f"doi:{record.doi}", f"https://doi.org/{record.doi}"))
+    if record.pmid:
+        links.append((f"PubMed {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/"))
+    if record.pmcid:
+        links.append(("Full text", f"https://pmc.ncbi.nlm.nih.gov/articles/{record.pmcid}/"))
+    if not links and record.url:
+        links.append(("Source", record.url))
+    return links
+
+
+def _all_sections(record: Record) -> list[tuple[str | None, int, int]]:
+    """The sections with what stands between them, so that nothing of the abstract is left out."""
+    spans: list[tuple[str | None, int, int]] = []
+    position = 0
+    for label, start, end in (*record.sections, Section("", len(record.abstract), len(record.abstract))):
+        if position < start:
+            spans.append((None, position, start))
+        if start < end:
+            spans.append((label, start, end))
+        position = max(position, end)
+    return spans
+
+
+def _cut(text: str, start: int, end: int, quoted: Sequence[Citation]) -> list[Segment]:
+    segments, position = [], start
+    for item in quoted:
+        begins, ends = max(item.start, position), min(item.end, end)
+        if begins >= ends:
+            continue
+        segments.append(Segment(text[position:begins], None))
+        segments.append(Segment(text[begins:ends], item.number))
+        position = ends
+    segments.append(Segment(text[position:end], None))
+    return [segment for segment in segments if segment.text]

@@ -1,0 +1,201 @@
+"""A conversation as the page keeps it, and its messages as the chat shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+from assistant.listing import asks_for_list
+from assistant.rendering import escape_markdown, link_text
+from assistant.suggestions import Refusal
+from assistant.types import Answer, AnswerEvent, Citation, Turn
+from index.types import Filters, Record
+
+STOPPED = "Stopped."
+# The marks that the check puts before or behind a statement; marks inside of one are the record's own.
+_LEADING_MARKS = re.compile(r"^(?:\[\d+\] )+")
+_TRAILING_MARKS = re.compile(r"(?: \[\d+\])+$")
+_MARK = re.compile(r"\[(\d+)\]")
+_CONFIDENCE_WORDS = ((0.85, "high"), (0.6, "moderate"), (0.0, "low"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A question and what has become of it: the step it is at, the text so far, at last the answer or an error.
+
+    `suggestions` are questions that can be asked next, `refusal` explains an answer that says nothing, and `filters`
+    are those in force.
+    """
+
+    question: str
+    filters: Filters = field(default_factory=Filters)
+    exchange_id: str = field(default_factory=lambda: uuid4().hex[:8])
+    step: str = ""
+    text: str = ""
+    answer: Answer | None = None
+    refusal: Refusal | None = None
+    suggestions: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is neither an answer nor an error yet."""
+        return self.answer is None and self.error is None
+
+    def follow(self, event: AnswerEvent) -> Exchange:
+        """This exchange one step on."""
+        return replace(self, step=event.step, text=event.text or self.text, answer=event.answer)
+
+    def fail(self, error: str) -> Exchange:
+        """This exchange ended by an error."""
+        return replace(self, error=error)
+
+
+Conversation = tuple[Exchange, ...]
+
+
+def answers_of(conversation: Iterable[Exchange]) -> list[Answer]:
+    """The answers that were given, in their order."""
+    return [exchange.answer for exchange in conversation if exchange.answer is not None]
+
+
+def turns_of(conversation: Iterable[Exchange]) -> list[Turn]:
+    """What was said before, as the assistant takes it."""
+    turns = []
+    for answer in answers_of(conversation):
+        turns.append(Turn(role="user", content=answer.question))
+        turns.append(Turn(role="assistant", content=answer.text))
+    return turns
+
+
+def stop(conversation: Conversation) -> Conversation:
+    """The conversation with a question that is still open given up."""
+    return tuple(exchange.fail(STOPPED) if exchange.is_open else exchange for exchange in conversation)
+
+
+def as_messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
+    """The conversation as the chat shows it, two messages an exchange; the last one offers what to ask next."""
+    messages: list[dict[str, Any]] = []
+    for exchange in conversation:
+        messages.append({"role": "user", "content": escape_markdown(exchange.question)})
+        messages.append({"role": "assistant", "content": render_message(exchange)})
+    if conversation and not conversation[-1].is_open:
+        messages[-1]["options"] = [{"value": question} for question in conversation[-1].suggestions]
+    return messages
+
+
+def render_message(exchange: Exchange) -> str:
+    """What is known of an answer, as Markdown, its marks linked to the evidence."""
+    parts = []
+    if exchange.answer is not None:
+        parts = _render_answer(exchange, exchange.answer)
+    elif exchange.text:
+        parts = [_render_text(exchange.text, exchange.exchange_id)]
+    elif exchange.is_open:
+        parts = [f"*{escape_markdown(exchange.step or 'searching')} …*"]
+    if exchange.error is not None:
+        parts.append(f"**{escape_markdown(exchange.error)}**")
+    return "\n\n".join(parts)
+
+
+def anchor(exchange_id: str, number: int | str) -> str:
+    """The id of the place where a citation's sentence is shown."""
+    return f"cite-{exchange_id}-{number}"
+
+
+def describe_check(answer: Answer) -> str:
+    """How sure the answer is and what was checked, in words."""
+    if answer.status == "insufficient_evidence":
+        return ""
+    checked = (
+        "Checked against source: each quotation stands word for word in its record."
+        if answer.mode == "extractive"
+        else f"Written by {answer.model}. Checked against source: each statement against the sentence it cites."
+    )
+    if answer.status == "partial":
+        left_out = sum(not claim.supported for claim in answer.claims)
+        checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
+    if asks_for_list(answer.question):
+        return f"{checked} A list may miss reports."
+    return f"{checked} Confidence that this is answered: {confidence_word(answer.confidence)}."
+
+
+def confidence_word(confidence: float) -> str:
+    """A probability in a word."""
+    return next(word for least, word in _CONFIDENCE_WORDS if confidence >= least)
+
+
+def short_reference(record: Record) -> str:
+    """First author, journal and year: enough to know a report by."""
+    first = record.authors[0] + (" et al." if len(record.authors) > 1 else "") if record.authors else ""
+    parts = [first or record.title or link_text(record), record.journal or "", str(record.year or "")]
+    return ", ".join(part for part in parts if part)
+
+
+def _render_answer(exchange: Exchange, answer: Answer) -> list[str]:
+    parts = [_render_text(answer.text, exchange.exchange_id)]
+    if answer.query != answer.question and answer.citations:
+        parts.insert(0, f"*Searched for: {escape_markdown(answer.query)}*")
+    parts += [_render_source(group, exchange.exchange_id) for group in by_record(answer.citations)]
+    if exchange.refusal is not None:
+        parts += _render_refusal(exchange, exchange.refusal)
+    if check := describe_check(answer):
+        parts.append(f"*{escape_markdown(check)}*")
+    return parts + [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
+
+
+def by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
+    """Citations grouped by their record, in the order of first use."""
+    groups: dict[str, list[Citation]] = {}
+    for citation in citations:
+        groups.setdefault(citation.record.record_id, []).append(citation)
+    return list(groups.values())
+
+
+def _render_source(group: Sequence[Citation], exchange_id: str) -> str:
+    marks = " ".join(_link_mark(citation.number, exchange_id) for citation in group)
+    return f"{marks} {escape_markdown(short_reference(group[0].record))}"
+
+
+def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
+    looked_for = f"Looked for: {escape_markdown(exchange.answer.query if exchange.answer else exchange.question)}."
+    if refusal.unknown_words:
+        words = ", ".join(f"“{word}”" for word in refusal.unknown_words)
+        looked_for += f" In no report of this library: {escape_markdown(words)}."
+    if exchange.filters:
+        looked_for += " Only reports that the filters let through were searched."
+    parts = [looked_for]
+    if refusal.nearest:
+        parts.append("Nearest reports, none of which says it:")
+        parts.append(
+            "\n".join(
+                f"- [{escape_markdown(record.title or short_reference(record))}]"
+                f"(#{anchor(exchange.exchange_id, f'near{place}')})"
+                for place, record in enumerate(refusal.nearest, 1)
+            )
+        )
+    return parts
+
+
+def _render_text(text: str, exchange_id: str) -> str:
+    return "\n\n".join(_render_line(line, exchange_id) for line in text.split("\n"))
+
+
+def _render_line(line: str, exchange_id: str) -> str:
+    leading = _LEADING_MARKS.search(line)
+    trailing = _TRAILING_MARKS.search(line)
+    start = leading.end() if leading else 0
+    end = trailing.start() if trailing and trailing.start() >= start else len(line)
+    marks = [_link_marks(line[:start], exchange_id), escape_markdown(line[start:end]), line[end:]]
+    return marks[0] + marks[1] + _link_marks(marks[2], exchange_id)
+
+
+def _link_marks(marks: str, exchange_id: str) -> str:
+    return _MARK.sub(lambda mark: _link_mark(int(mark[1]), exchange_id), marks)
+
+
+def _link_mark(number: int, exchange_id: str) -> str:
+    return f'[\\[{number}\\]](#{anchor(exchange_id, number)} "Show evidence {number}")'

@@ -1,0 +1,84 @@
+// What the page does in the browser: opens the sentence a citation stands for, copies references, sorts the case table,
+// saves files, asks about a report of the map, and switches between light and dark.
+(() => {
+  const NOTICE_MS = 2000;
+  const THEME_KEY = "casecite-theme";
+  let opener = null; // the citation that was followed last, to go back to
+
+  function reveal(target) {
+    for (const group of document.querySelectorAll(".evidence-group")) {
+      group.hidden = !group.contains(target);
+    }
+    const details = target.closest("details") ?? target.querySelector("details");
+    if (details) details.open = true;
+    const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    target.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+    target.focus({ preventScroll: true });
+  }
+
+  function announce(button, notice) {
+    const label = button.textContent;
+    button.textContent = notice;
+    setTimeout(() => { button.textContent = label; }, NOTICE_MS);
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      announce(button, "Copied");
+    } catch { // browsers give the clipboard to secure pages only
+      window.prompt("Copy this citation", button.dataset.copy);
+    }
+  }
+
+  function sort(button) {
+    const header = button.closest("th");
+    const table = header.closest("table");
+    const place = [...header.parentNode.children].indexOf(header);
+    const isAscending = header.getAttribute("aria-sort") !== "ascending";
+    const valueOf = (row) => row.children[place].dataset.value ?? "";
+    const compare = (one, other) => {
+      const [a, b] = [valueOf(one), valueOf(other)];
+      if (!a || !b) return a ? -1 : b ? 1 : 0; // what is empty stays below
+      return (isAscending ? 1 : -1) * a.localeCompare(b, undefined, { numeric: true });
+    };
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort(compare));
+    for (const other of header.parentNode.children) other.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
+  }
+
+  function save(file) {
+    if (!file) return;
+    const bytes = Uint8Array.from(atob(file.base64), (letter) => letter.charCodeAt(0));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes], { type: file.type }));
+    link.download = file.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), NOTICE_MS);
+  }
+
+  function switchTheme() {
+    const isDark = document.body.classList.toggle("dark");
+    localStorage.setItem(THEME_KEY, isDark ? "dark" : "light");
+  }
+
+  function restoreTheme() {
+    const chosen = localStorage.getItem(THEME_KEY);
+    if (chosen) document.body.classList.toggle("dark", chosen === "dark");
+  }
+
+  document.addEventListener("click", (event) => {
+    const clicked = event.target.closest?.('a[href^="#cite-"], button.copy, button.back, button.sort');
+    if (!clicked) return;
+    event.preventDefault();
+    if (clicked.matches("a")) {
+      const target = document.getElementById(decodeURIComponent(clicked.hash.slice(1)));
+      if (target) { opener = clicked; reveal(target); }
+    } else if (clicked.matches(".copy")) copy(clicked);
+    else if (clicked.matches(".sort")) sort(clicked);
+    else if (opener) { opener.scrollIntoView({ block: "center" }); opener.focus(); }
+  }, true);
+
+  window.casecite = { save, switchTheme, restoreTheme };
+})();

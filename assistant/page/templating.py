@@ -1,0 +1,21 @@
+"""The page's HTML from its templates. Whatever is filled in is escaped, so text of records and models stays text."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def fill(template: str, **values: Any) -> str:
+    """A template of the folder `templates`, filled in."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("assistant.page", "templates")
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
