@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
+from platformdirs import user_data_path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,7 +33,12 @@ class AssistantSettings(BaseSettings):
         description="Cross-encoder (a name on the hub or a folder) that ranks the records in the reader's place.",
     )
 
+    feedback_path: Path = Field(
+        default_factory=lambda: user_data_path("casecite", appauthor=False) / "feedback.sqlite",
+        description="File in which the page keeps what users say of answers.",
+    )
+
     @property
     def settings_id(self) -> str:
-        """The same for equal settings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """The same for settings that answer alike."""
+        return hashlib.sha256(self.model_dump_json(exclude={"feedback_path"}).encode()).hexdigest()[:12]

@@ -13,9 +13,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from assistant.types import Turn
 from index.errors import WrongUseError
+from index.types import Filters
 
 UNANSWERABLE = "unanswerable"
+UNJUDGED = "unjudged"
 FIRST_TURN, LATER_TURN = "follow_up first", "follow_up later"
 
 
@@ -25,7 +28,7 @@ class Question:
 
     `gold` maps the ids of the records that answer it to how relevant they are (1 or more); a question without any is
     unanswerable. The answer stands in a text that holds every one of `must_include` or, without those, one of
-    `answers`.
+    `answers`. `history` is what was said before it, where that is not other questions of the file.
     """
 
     question_id: str
@@ -36,6 +39,8 @@ class Question:
     gold_sentences: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     must_include: tuple[str, ...] = ()
+    history: tuple[Turn, ...] = ()
+    filters: Filters | None = None
 
     @property
     def is_answerable(self) -> bool:
@@ -54,11 +59,15 @@ class FileInfo(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSet:
-    """The conversations of a file, most of them of one turn. With `qrels` they are queries: ranked, not answered."""
+    """The conversations of a file, most of them of one turn. With `qrels` they are queries: ranked, not answered.
+
+    `unjudged` counts the lines of the file whose answers nobody knows yet; they are not among the conversations.
+    """
 
     source: FileInfo
     conversations: tuple[tuple[Question, ...], ...]
     qrels: FileInfo | None = None
+    unjudged: int = 0
 
     def __iter__(self) -> Iterator[Question]:
         return (question for turns in self.conversations for question in turns)
@@ -91,6 +100,8 @@ class _Line(BaseModel):
 
     id: _Text
     kind: _Text = "question"
+    history: tuple[Turn, ...] = ()
+    filters: Filters | None = None
     turns: list[_Turn] | None = Field(default=None, min_length=1)
 
 
@@ -102,16 +113,21 @@ def read_questions(path: str | Path) -> QuestionSet:
     """
     content, source = read_source(path)
     conversations: dict[str, tuple[Question, ...]] = {}
+    unjudged = 0
     for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         turns = _read_line(line, f"{path}, line {number}")
         if (question_id := turns[0].question_id) in conversations:
             raise malformed(f"{path}, line {number}", f"the id {question_id} is there already")
-        conversations[question_id] = turns
+        if turns[0].kind == UNJUDGED:
+            unjudged += 1
+        else:
+            conversations[question_id] = turns
     if not conversations:
-        raise WrongUseError(f"no questions in {path}", remedy="give a file with one question a line")
-    return QuestionSet(source=source, conversations=tuple(conversations.values()))
+        reason = f"no questions in {path}" + (f" but {unjudged} unjudged" if unjudged else "")
+        raise WrongUseError(reason, remedy="give a file with one question a line, and what is known of its answer")
+    return QuestionSet(source=source, conversations=tuple(conversations.values()), unjudged=unjudged)
 
 
 def read_source(path: str | Path) -> tuple[str, FileInfo]:
@@ -164,6 +180,8 @@ def _read_line(text: str, place: str) -> tuple[Question, ...]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise malformed(place, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except WrongUseError as error:
+        raise malformed(place, f"filters: {error.args[0]}") from error
     if line.kind == UNANSWERABLE and any(turn.gold_doc_ids for turn in turns):
         raise malformed(place, f"gold_doc_ids: the kind is {UNANSWERABLE}, so there can be none")
     return tuple(_make_question(line, turn, number) for number, turn in enumerate(turns, start=1))
@@ -180,4 +198,6 @@ def _make_question(line: _Line, turn: _Turn, number: int) -> Question:
         gold_sentences=turn.gold_sentence,
         answers=turn.answers,
         must_include=turn.must_include,
+        history=line.history,
+        filters=line.filters,
     )

@@ -54,7 +54,7 @@ def evaluate(assistant: Assistant, questions: QuestionSet, progress: Progress | 
     assistant.search(next(iter(questions)).text, 1)  # loads the models, which is no question's latency
     outcomes = list(_ask_all(assistant, questions, found, progress))
     rows = _make_rows(outcomes)
-    warnings = [*_warn_of_gold(outcomes), *_warn_of_answers(outcomes)]
+    warnings = [*_warn_of_unjudged(questions), *_warn_of_gold(outcomes), *_warn_of_answers(outcomes)]
     if assistant.index.manifest.build_id != build.manifest.build_id:
         warnings.append("the index was built anew during the run, so its questions saw different records")
     return Report(
@@ -72,7 +72,7 @@ def _ask_all(
     done = 0
     step = "ranking records" if questions.qrels else "asking questions"
     for turns in questions.conversations:
-        history: list[Turn] = []
+        history = list(turns[0].history)
         for question in turns:
             if progress:
                 progress(step, done, total)
@@ -93,8 +93,8 @@ def _ask_all(
 
 
 def _ask(assistant: Assistant, question: Question, gold: Gold, history: Sequence[Turn]) -> _Outcome:
-    answer = assistant.ask(question.text, history)
-    passages = assistant.search(answer.query, RANKING_DEPTH)
+    answer = assistant.ask(question.text, history, question.filters)
+    passages = assistant.search(answer.query, RANKING_DEPTH, question.filters)
     ms = answer.timings_ms["total"]
     return _Outcome(question=question, gold=gold, query=answer.query, passages=passages, ms=ms, answer=answer)
 
@@ -136,6 +136,11 @@ def _make_row(outcome: _Outcome, ranking: list[str], measures: dict[str, float])
         ms=outcome.ms,
         measures=measures | judged,
     )
+
+
+def _warn_of_unjudged(questions: QuestionSet) -> Iterator[str]:
+    if questions.unjudged:
+        yield f"questions that nobody has judged yet, which were not asked: {questions.unjudged}"
 
 
 def _warn_of_gold(outcomes: Sequence[_Outcome]) -> Iterator[str]:
