@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from assistant.types import Answer, Citation
 from index.types import Record
@@ -11,6 +12,8 @@ from index.types import Record
 MAX_AUTHORS = 3
 DIGEST_NOTE = "digest, not the published abstract"
 RETRACTED_NOTE = "RETRACTED"
+NO_TITLE = "(no title in the record)"
+NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
 
 # What Markdown or HTML would read as markup, as a list or as an address to link.
 _MARKDOWN = re.compile(
@@ -63,8 +66,18 @@ def _text_reference(group: Sequence[Citation]) -> str:
 def _markdown_reference(group: Sequence[Citation]) -> str:
     numbers = " ".join(f"\\[{citation.number}\\]" for citation in group)
     record, url = group[0].record, group[0].url
-    link = f" [{escape_markdown(link_text(record))}](<{url}>)" if url else ""
+    link = f" {markdown_link(link_text(record), url)}" if url else ""
     return f"{numbers} {escape_markdown(reference_text(record))}{link}"
+
+
+def markdown_link(text: str, url: str) -> str:
+    """A link in Markdown; nothing in its text or its address ends it early."""
+    return f"[{escape_markdown(text)}](<{link_address(url)}>)"
+
+
+def link_address(url: str) -> str:
+    """An address with all percent-encoded that may not stand in one: spaces, quotes, brackets, other scripts."""
+    return quote(url, safe="%:/?#[]@!$&'()*+,;=~")
 
 
 def reference_text(record: Record) -> str:
@@ -72,10 +85,15 @@ def reference_text(record: Record) -> str:
     authors = ", ".join(record.authors[:MAX_AUTHORS]) + (" et al" if len(record.authors) > MAX_AUTHORS else "")
     issue = str(record.year or "") + (f";{record.volume}" if record.volume else "")
     issue += f":{record.pages}" if record.pages else ""
-    parts = [authors, record.title or "(no title in the record)", record.journal, issue]
+    parts = [authors, record.title or NO_TITLE, record.journal, issue]
     text = " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
-    notes = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
-    return text + "".join(f" ({note})" for note, applies in notes if applies)
+    return text + "".join(f" ({mark})" for mark in record_marks(record))
+
+
+def record_marks(record: Record) -> list[str]:
+    """What must be said wherever a record is referred to: that it is retracted, that it is a digest."""
+    marks = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
+    return [mark for mark, applies in marks if applies]
 
 
 def link_text(record: Record) -> str:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.condense import MAX_QUESTION_CHARS
-from assistant.rendering import escape_markdown, render_body, render_markdown
+from assistant.rendering import NOT_ADVICE, escape_markdown, render_body, render_markdown
 from assistant.types import Turn
 from index.errors import CaseciteError, WrongUseError
 
@@ -30,7 +30,6 @@ DESCRIPTION = (
     "Ask published case reports. Every statement comes with the sentence that says it; "
     "where there is none, the answer is that the reports do not say."
 )
-NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
 THEME = gr.themes.Soft(primary_hue="teal", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
