@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index.build import build_index
+    from index.corpus_map import CorpusMap, MapPoint, map_corpus
     from index.demo import DEMO_RECORDS
     from index.errors import CaseciteError
+    from index.overview import LibraryOverview, describe_library, read_rejections
     from index.records import read_records
     from index.search import Index, open_index
     from index.types import BuildReport, Chunk, Filters, Passage, Record, Rejection, Section
@@ -21,24 +23,36 @@ __all__ = [
     "BuildReport",
     "CaseciteError",
     "Chunk",
+    "CorpusMap",
     "Filters",
     "Index",
+    "LibraryOverview",
+    "MapPoint",
     "Passage",
     "Record",
     "Rejection",
     "Section",
     "build_index",
+    "describe_library",
+    "map_corpus",
     "open_index",
     "read_records",
+    "read_rejections",
 ]
 
 _MODULES = {
     "DEMO_RECORDS": "index.demo",
     "CaseciteError": "index.errors",
+    "CorpusMap": "index.corpus_map",
     "Index": "index.search",
+    "LibraryOverview": "index.overview",
+    "MapPoint": "index.corpus_map",
     "build_index": "index.build",
+    "describe_library": "index.overview",
+    "map_corpus": "index.corpus_map",
     "open_index": "index.search",
     "read_records": "index.records",
+    "read_rejections": "index.overview",
 }
 
 
