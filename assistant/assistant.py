@@ -70,7 +70,7 @@ class Assistant:
         return cls(open_index(index_dir), chosen, chat_model)
 
     def adapted(self, *, top_k: int, quotes_only: bool) -> Assistant:
-        """This assistant with another number of records to read, and without its chat model where only quotes are wanted.
+        """This assistant with another number of records to read and, where only quotes are wanted, without its model.
 
         The index and what was read of it are shared, so it costs nothing and needs no closing.
         """
