@@ -1,0 +1,300 @@
+"""What programs call, whatever they call it by: plain arguments in, typed results out.
+
+The descriptions are read by language models, which choose a tool and fill in its arguments by them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from assistant.assistant import Assistant
+from assistant.condense import check_question
+from assistant.types import Answer, Citation, Place, QuotedField, Status, Turn
+from index.errors import WrongUseError
+from index.search import OpenBuild
+from index.types import Filters, Passage, Record
+
+MAX_RECORDS = 50
+_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
+_PMID = re.compile(r"(?:pmid\W*|https?://\S*pubmed\S*/)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
+
+YearFrom = Annotated[int | None, Field(description="Only reports of this year or later.")]
+YearTo = Annotated[int | None, Field(description="Only reports of this year or earlier.")]
+Journals = Annotated[list[str] | None, Field(description="Only reports of one of these journals, by their full names.")]
+PublicationTypes = Annotated[
+    list[str] | None, Field(description="Only reports of one of these publication types, such as “Case Reports”.")
+]
+OpenAccessOnly = Annotated[bool, Field(description="Only reports that are free to read.")]
+Question = Annotated[
+    str, Field(description="One question in plain words about something a case report could say: a dose, a finding.")
+]
+History = Annotated[
+    list[Turn] | None,
+    Field(
+        description="The conversation so far, oldest first, so that a follow-up such as “and the dose?” is understood."
+    ),
+]
+SearchQuery = Annotated[
+    str, Field(description="What the reports should be about: a drug, a disease, a finding, or a whole question.")
+]
+Limit = Annotated[int, Field(ge=1, le=MAX_RECORDS, description="How many reports to return at most.")]
+RecordId = Annotated[
+    str, Field(description="A record_id from another result, a DOI or a PubMed number, such as “doi:10.1000/xyz1”.")
+]
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Reference(_Result):
+    """Which report it is. `is_digest` says that its text is a digest in other words, not the published abstract."""
+
+    record_id: str
+    title: str | None
+    authors: tuple[str, ...]
+    journal: str | None
+    year: int | None
+    doi: str | None
+    pmid: str | None
+    url: str | None
+    retracted: bool
+    is_digest: bool
+
+
+class CitedQuote(Reference):
+    """A sentence that statements rest on: `quote` is `abstract[start:end]` of the record, or that span of its title."""
+
+    number: int = Field(description="The [n] by which statements cite it.")
+    quote: str = Field(description="The sentence, word for word.")
+    section: str | None = Field(description="The part of the abstract in which it stands, such as “Case presentation”.")
+    field: QuotedField
+    start: int
+    end: int
+
+
+class Statement(_Result):
+    """One statement of an answer and the numbers of the citations that it rests on."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+class AskResult(_Result):
+    """An answer. With `insufficient_evidence` the reports do not say: there are no statements and no citations."""
+
+    answer: str = Field(description="The whole answer; every [n] in it is a citation.")
+    status: Status = Field(description="“partial”: what the cited sentences did not support was left out.")
+    confidence: float = Field(ge=0, le=1, description="The probability that the reports answer the question.")
+    statements: tuple[Statement, ...]
+    citations: tuple[CitedQuote, ...]
+    warnings: tuple[str, ...]
+    query: str = Field(description="What was searched; other than the question if that is a follow-up.")
+    index_id: str
+
+
+class FoundRecord(Reference):
+    """A report that was found, with the passage of its abstract that fits the query best."""
+
+    rank: int = Field(ge=1)
+    score: float = Field(ge=0, le=1, description="Comparable within one result only.")
+    passage: str
+    section: str | None
+
+
+class SearchResult(_Result):
+    """Reports, the best first."""
+
+    records: tuple[FoundRecord, ...]
+    index_id: str
+
+
+class LabelledSection(_Result):
+    """A part of an abstract: `abstract[start:end]`."""
+
+    label: str
+    start: int
+    end: int
+
+
+class RecordResult(Reference):
+    """One report as it stands in the index."""
+
+    abstract: str
+    sections: tuple[LabelledSection, ...]
+    volume: str | None
+    pages: str | None
+    pmcid: str | None
+    publication_types: tuple[str, ...]
+    is_open_access: bool | None
+
+
+class IndexDescription(_Result):
+    """What an index holds and how its questions are answered; without a chat model, answers are made of quotes."""
+
+    index_id: str
+    created_at: AwareDatetime
+    record_count: int
+    digest_count: int
+    embedder: str
+    chat_model: str | None
+
+
+class Endpoints:
+    """The calls, on one assistant. None of them blocks the event loop."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Take an open assistant; it stays the caller's to close."""
+        self._assistant = assistant
+
+    async def ask_case_reports(
+        self,
+        question: Question,
+        year_from: YearFrom = None,
+        year_to: YearTo = None,
+        journals: Journals = None,
+        publication_types: PublicationTypes = None,
+        open_access_only: OpenAccessOnly = False,
+        history: History = None,
+    ) -> AskResult:
+        """Answer a question from published case reports, each statement with the sentence of the report that says it.
+
+        Use it for what was seen or done in single patients: doses, findings, courses, outcomes, rare side effects. Do
+        not use it for guidelines, for how common something is, or for advice on a patient: case reports cannot say.
+        Quote statements together with their citations (title, year, DOI) and do not add to them. The status
+        insufficient_evidence is a result, not a failure: these reports do not say, so tell the user just that. Ask one
+        thing at a time. Set a filter only where the user asked for it.
+        """
+        filters = _filters(year_from, year_to, journals, publication_types, open_access_only)
+        return _describe_answer(await self._assistant.aask(question, history or (), filters))
+
+    async def search_case_reports(
+        self,
+        query: SearchQuery,
+        limit: Limit = 10,
+        year_from: YearFrom = None,
+        year_to: YearTo = None,
+        journals: Journals = None,
+        publication_types: PublicationTypes = None,
+        open_access_only: OpenAccessOnly = False,
+    ) -> SearchResult:
+        """Find published case reports on a subject, the best first, each with the passage that fits best.
+
+        Use it to list or compare reports, or to find one to read with get_record. To have a question answered use
+        ask_case_reports, which reads the reports and checks what it says. Being found does not make a report relevant:
+        there is always a best one, so read its passage before you speak of it.
+        """
+        filters = _filters(year_from, year_to, journals, publication_types, open_access_only)
+        text = check_question(query)
+        found = await asyncio.to_thread(self._assistant.search, text, limit, filters)
+        return SearchResult(
+            records=tuple(map(_describe_passage, found)), index_id=self._assistant.index.manifest.build_id
+        )
+
+    async def get_record(self, record_id: RecordId) -> RecordResult:
+        """Get one case report of the index by its identifier: the abstract and the bibliographic data.
+
+        Use it to read around a quote, or for a DOI or PubMed number that the user named. It holds the abstract, not the
+        full text. What is not in this index is an error, which does not mean that there is no such report.
+        """
+        record = await asyncio.to_thread(_find_record, self._assistant.index.current(), record_id)
+        if record is None:
+            raise WrongUseError(
+                f"no record {record_id!r:.100} in this index",
+                remedy="give a record_id from a search, a DOI or a PubMed number",
+            )
+        return _describe_record(record)
+
+    async def describe_index(self) -> IndexDescription:
+        """Tell how many case reports the index holds, when it was built, and how questions are answered."""
+        manifest = self._assistant.index.manifest
+        return IndexDescription(
+            index_id=manifest.build_id,
+            created_at=manifest.created_at,
+            record_count=manifest.record_count,
+            digest_count=manifest.digest_count,
+            embedder=manifest.embedder.name,
+            chat_model=self._assistant.settings.llm,
+        )
+
+
+def _filters(
+    year_from: int | None,
+    year_to: int | None,
+    journals: list[str] | None,
+    publication_types: list[str] | None,
+    open_access_only: bool,
+) -> Filters:
+    return Filters(
+        year_from=year_from,
+        year_to=year_to,
+        journals=tuple(journals or ()),
+        publication_types=tuple(publication_types or ()),
+        open_access=True if open_access_only else None,
+    )
+
+
+def _find_record(build: OpenBuild, name: str) -> Record | None:
+    """The record of a record id, a DOI or a PubMed number, however they are written."""
+    text = name.strip()
+    if record := build.get_record(text):
+        return record
+    if doi := _DOI.search(text):
+        return build.get_record(f"doi:{doi[0].lower()}")
+    if pmid := _PMID.fullmatch(text):
+        # A record that has a DOI goes by that, so its PubMed number has to be looked for.
+        return build.get_record(f"pmid:{pmid[1]}") or next(
+            (record for record, _ in build.iter_records() if record.pmid == pmid[1]), None
+        )
+    return None
+
+
+def _describe_answer(answer: Answer) -> AskResult:
+    sections = {evidence.place: evidence.section for evidence in answer.evidence}
+    return AskResult(
+        answer=answer.text,
+        status=answer.status,
+        confidence=answer.confidence,
+        statements=tuple(
+            Statement(text=claim.text, citations=claim.citations) for claim in answer.claims if claim.supported
+        ),
+        citations=tuple(_describe_citation(citation, sections) for citation in answer.citations),
+        warnings=answer.warnings,
+        query=answer.query,
+        index_id=answer.index_id,
+    )
+
+
+def _describe_citation(citation: Citation, sections: dict[Place, str | None]) -> CitedQuote:
+    place = (citation.record.record_id, citation.field, citation.start, citation.end)
+    return CitedQuote(
+        **_describe_reference(citation.record),
+        number=citation.number,
+        quote=citation.quote,
+        section=sections.get(place),
+        field=citation.field,
+        start=citation.start,
+        end=citation.end,
+    )
+
+
+def _describe_passage(passage: Passage) -> FoundRecord:
+    return FoundRecord(
+        **_describe_reference(passage.record),
+        rank=passage.rank,
+        score=passage.score,
+        passage=passage.chunk.text,
+        section=passage.chunk.section,
+    )
+
+
+def _describe_record(record: Record) -> RecordResult:
+    return RecordResult.model_validate(record.to_dict() | {"sections": [s._asdict() for s in record.sections]})
+
+
+def _describe_reference(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in Reference.model_fields}
