@@ -190,6 +190,11 @@ class Index:
             return self._open[1]
 
     @property
+    def index_dir(self) -> Path:
+        """The folder of the index."""
+        return self._settings.index_dir
+
+    @property
     def manifest(self) -> Manifest:
         """What the live build says of itself."""
         return self.current().manifest

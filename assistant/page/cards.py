@@ -51,7 +51,9 @@ def render_evidence(conversation: Conversation) -> str:
             "exchange": exchange,
             "cards": make_cards(exchange),
             "nearest": _make_nearest(exchange),
-            "anchor_of": {citation.number: anchor(exchange.exchange_id, citation.number) for citation in _cited(exchange)},
+            "anchor_of": {
+                citation.number: anchor(exchange.exchange_id, citation.number) for citation in _cited(exchange)
+            },
         }
         for exchange in conversation
         if exchange.answer is not None

@@ -1,0 +1,48 @@
+"""The tab with the case table of the last answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from assistant.assistant import Assistant
+from assistant.cases.types import CaseTable
+from assistant.page.conversation import Conversation, answers_of, short_reference
+from assistant.page.saving import as_file, offer_file
+from assistant.page.templating import fill
+
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+
+
+class CaseTableTab:
+    """The reports that the last answer cites, a row each. It is made when the tab is opened."""
+
+    def __init__(self, assistant: Assistant, conversation: gr.State, tab: gr.Tab) -> None:
+        """Add the tab's parts to the page that is being built."""
+        self._assistant = assistant
+        table = gr.State(None)
+        shown = gr.HTML(render_table(None), elem_id="case-table", js_on_load=None)
+        with gr.Row():
+            csv = gr.Button("Save as CSV", size="sm", min_width=120)
+            xlsx = gr.Button("Save as Excel", size="sm", min_width=120)
+        offer_file(csv, lambda table: as_file("casecite-cases.csv", "text/csv", _check(table).to_csv()), [table])
+        offer_file(xlsx, lambda table: as_file("casecite-cases.xlsx", XLSX_TYPE, _check(table).to_xlsx()), [table])
+        tab.select(self._make, conversation, [table, shown], show_progress_on=shown, **_PRIVATE)
+
+    def _make(self, conversation: Conversation) -> tuple[CaseTable | None, str]:
+        answers = [answer for answer in answers_of(conversation) if answer.citations]
+        table = self._assistant.tabulate(answers[-1]) if answers else None
+        return table, render_table(table, answers[-1].question if answers else "")
+
+
+def render_table(table: CaseTable | None, question: str = "") -> str:
+    """The table as HTML: each cell opens to the sentence that it was taken from."""
+    return fill("case_table.html", table=table, question=question, short_reference=short_reference)
+
+
+def _check(table: CaseTable | None) -> CaseTable:
+    if table is None:
+        raise gr.Error("There is no table yet: ask something first.", print_exception=False)
+    return table

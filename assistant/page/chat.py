@@ -1,0 +1,194 @@
+"""The tab where questions are asked: the chat, and beside it the evidence of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from assistant.assistant import Assistant
+from assistant.condense import MAX_QUESTION_CHARS
+from assistant.feedback import FeedbackStore
+from assistant.page.cards import render_evidence
+from assistant.page.controls import Controls
+from assistant.page.conversation import Conversation, Exchange, as_messages, stop, turns_of
+from assistant.page.saving import add_save_buttons
+from assistant.page.verdicts import VerdictForm
+from assistant.suggestions import explain_refusal, suggest_questions
+from index.errors import CaseciteError
+
+CONCURRENT_QUESTIONS = 16
+DEMO_QUESTIONS = (
+    "What was the BMD change under romosozumab?",
+    "What was the plasma lithium level of the woman with kidney failure?",
+    "How much weight did the woman with schizophrenia gain after fluoxetine was stopped?",
+    "Which reports describe eye problems after a drug?",
+)
+PLACEHOLDER = "Ask about a case: a dose, an outcome, a value, a duration; or which reports there are."
+_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+Updates = dict[Any, Any]
+"""What changes on the page: new values by component."""
+
+
+class ChatTab:
+    """The chat. Its state is a conversation, which belongs to one browser tab alone."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Add the tab's parts to the page that is being built."""
+        self._assistant = assistant
+        self.conversation = gr.State(())
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=6, min_width=300):
+                self.chatbot = self._add_chatbot()
+                self.question = self._add_question()
+                self.controls = Controls(assistant)
+            with gr.Column(scale=5, min_width=300):
+                self.evidence = gr.HTML(render_evidence(()), elem_id="evidence", js_on_load=None)
+                add_save_buttons(self.conversation)
+                self._verdicts = VerdictForm(
+                    FeedbackStore(assistant.settings.feedback_path), self.conversation, self.chatbot
+                )
+        self._listen()
+
+    def let_ask(self, event: Callable[..., Any], find_question: Callable[..., str]) -> None:
+        """Let an event of another part of the page ask: `find_question` makes a question of the event's data."""
+
+        async def ask(event_data: gr.EventData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+            async for updates in self._ask(find_question(event_data), conversation, options):
+                yield updates
+
+        self._asking.append(event(ask, self._inputs, self._outputs, **self._queueing))
+        self._let_stop()
+
+    def _add_chatbot(self) -> gr.Chatbot:
+        return gr.Chatbot(
+            label="Conversation",
+            show_label=False,
+            elem_id="chat",
+            height="60vh",
+            layout="panel",
+            latex_delimiters=[],
+            allow_tags=False,
+            editable="user",
+            buttons=["copy"],
+            placeholder=PLACEHOLDER,
+            examples=[{"text": question} for question in example_questions(self._assistant)],
+        )
+
+    def _add_question(self) -> gr.Textbox:
+        return gr.Textbox(
+            label="Question",
+            placeholder=f"For example: {DEMO_QUESTIONS[0]}",
+            max_length=MAX_QUESTION_CHARS,
+            submit_btn=True,
+            stop_btn=False,
+            autofocus=True,
+            elem_id="question",
+        )
+
+    def _listen(self) -> None:
+        self._inputs = [self.conversation, *self.controls.all]
+        self._outputs = [self.question, self.chatbot, self.conversation, self.evidence, self._verdicts.subject]
+        self._queueing = _PRIVATE | {"concurrency_limit": CONCURRENT_QUESTIONS, "concurrency_id": "ask"}
+        self._asking = [
+            self.question.submit(self._submit, [self.question, *self._inputs], self._outputs, **self._queueing),
+            self.chatbot.example_select(self._select, self._inputs, self._outputs, **self._queueing),
+            self.chatbot.option_select(self._select, self._inputs, self._outputs, **self._queueing),
+            self.chatbot.retry(self._retry, self._inputs, self._outputs, **self._queueing),
+            self.chatbot.edit(self._edit, self._inputs, self._outputs, **self._queueing),
+        ]
+        self.chatbot.undo(self._undo, [self.conversation], self._outputs, **_PRIVATE)
+        self.chatbot.clear(lambda: self._show(()), None, self._outputs, **_PRIVATE)
+        self._let_stop()
+
+    def _let_stop(self) -> None:
+        self.question.stop(
+            lambda conversation: self._show(stop(conversation)),
+            self.conversation,
+            self._outputs,
+            cancels=self._asking,
+            **_PRIVATE,
+        )
+
+    async def _submit(self, question: str, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+        async for updates in self._ask(question, conversation, options):
+            yield updates
+
+    async def _select(self, event: gr.SelectData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+        question = event.value["text"] if isinstance(event.value, dict) else event.value
+        async for updates in self._ask(question, conversation, options):
+            yield updates
+
+    async def _retry(self, event: gr.RetryData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+        place = _place_of(event)
+        async for updates in self._ask(conversation[place].question, conversation[:place], options):
+            yield updates
+
+    async def _edit(self, event: gr.EditData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+        async for updates in self._ask(event.value, conversation[: _place_of(event)], options):
+            yield updates
+
+    def _undo(self, event: gr.UndoData, conversation: Conversation) -> Updates:
+        place = _place_of(event)
+        return self._show(conversation[:place]) | {self.question: gr.Textbox(value=conversation[place].question)}
+
+    async def _ask(self, question: str, before: Conversation, options: Sequence[Any]) -> AsyncIterator[Updates]:
+        """Ask, and show each step of the answer."""
+        exchange = Exchange(question=question)
+        yield self._show_open((*before, exchange))
+        try:
+            exchange = replace(exchange, filters=self.controls.filters(*options))
+            assistant = self.controls.adapt(*options)
+            async for event in assistant.astream(question, turns_of(before), exchange.filters):
+                exchange = exchange.follow(event)
+                if exchange.is_open:
+                    yield {self.chatbot: as_messages((*before, exchange))}
+            exchange = await asyncio.to_thread(_explain, exchange, assistant)
+        except CaseciteError as error:
+            exchange = exchange.fail(str(error))
+        yield self._show((*before, exchange))
+
+    def _show_open(self, conversation: Conversation) -> Updates:
+        return {
+            self.question: gr.Textbox(value="", submit_btn=False, stop_btn=True),
+            self.chatbot: as_messages(conversation),
+            self.conversation: conversation,
+        }
+
+    def _show(self, conversation: Conversation) -> Updates:
+        return {
+            self.question: gr.Textbox(submit_btn=True, stop_btn=False),
+            self.chatbot: as_messages(conversation),
+            self.conversation: conversation,
+            self.evidence: render_evidence(conversation),
+            self._verdicts.subject: self._verdicts.offer(conversation[-1] if conversation else None),
+        }
+
+
+def example_questions(assistant: Assistant) -> Sequence[str]:
+    """Questions to click: the demo's own, or one on each of the first reports with a title."""
+    if assistant.index.manifest.digest_count:
+        return DEMO_QUESTIONS
+    titles = assistant.index.first_titles(len(DEMO_QUESTIONS))
+    return [f"What was the outcome in “{title.rstrip('.')}”?" for title in titles]
+
+
+def _explain(exchange: Exchange, assistant: Assistant) -> Exchange:
+    """The exchange with what can be asked next, or with what was looked for in vain."""
+    answer = exchange.answer
+    if answer is None:
+        return exchange
+    if answer.status != "insufficient_evidence":
+        return replace(exchange, suggestions=suggest_questions(answer))
+    refusal = explain_refusal(answer, assistant.index.current())
+    return replace(exchange, refusal=refusal, suggestions=refusal.rewordings)
+
+
+def _place_of(event: Any) -> int:
+    """The exchange that an event's message belongs to: there are two messages an exchange."""
+    index = event.index if isinstance(event.index, int) else event.index[0]
+    return int(index) // 2

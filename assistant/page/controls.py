@@ -1,0 +1,80 @@
+"""What a user can set beside the question: which reports are searched, how many are read, who writes the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from assistant.assistant import Assistant
+from index.overview import LibraryOverview
+from index.types import Filters
+
+QUOTES = "Quotes"
+MAX_RECORDS = 20
+
+
+class Controls:
+    """The controls, and what their values mean."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Add them to the page that is being built."""
+        self._assistant = assistant
+        with gr.Accordion("Search options", open=False, elem_id="options"):
+            with gr.Row():
+                self.year_from = gr.Number(label="From year", precision=0, minimum=1800, maximum=2100, min_width=120)
+                self.year_to = gr.Number(label="To year", precision=0, minimum=1800, maximum=2100, min_width=120)
+                self.top_k = gr.Slider(
+                    label="Reports read for an answer",
+                    minimum=1,
+                    maximum=max(MAX_RECORDS, assistant.settings.top_k),
+                    step=1,
+                    value=assistant.settings.top_k,
+                    min_width=200,
+                )
+            with gr.Row():
+                self.journals = gr.Dropdown(label="Journals", multiselect=True, choices=[], min_width=200)
+                self.types = gr.Dropdown(label="Article types", multiselect=True, choices=[], min_width=200)
+            with gr.Row():
+                self.open_access = gr.Checkbox(label="Open access only", min_width=160)
+                self.style = gr.Radio(
+                    label="Answers are made of",
+                    choices=self._styles(),
+                    value=self._styles()[-1],
+                    info=None if assistant.chat_model else "No chat model is set up; CASECITE_LLM names one.",
+                    min_width=240,
+                )
+
+    @property
+    def all(self) -> list[Any]:
+        """The components whose values `filters` and `adapt` take, in their order."""
+        return [self.year_from, self.year_to, self.journals, self.types, self.open_access, self.top_k, self.style]
+
+    def offer(self, overview: LibraryOverview) -> list[Any]:
+        """The choices of journals and article types that a library has."""
+        types = sorted(overview.publication_types, key=str.casefold)
+        return [gr.Dropdown(choices=overview.journal_names), gr.Dropdown(choices=types)]
+
+    @staticmethod
+    def filters(year_from: Any, year_to: Any, journals: Any, types: Any, open_access: Any, *_: Any) -> Filters:
+        """The filters that are set.
+
+        Raises:
+            WrongUseError: the years are the wrong way round.
+        """
+        return Filters(
+            year_from=int(year_from) if year_from else None,
+            year_to=int(year_to) if year_to else None,
+            journals=tuple(journals or ()),
+            publication_types=tuple(types or ()),
+            open_access=True if open_access else None,
+        )
+
+    def adapt(self, *values: Any) -> Assistant:
+        """The assistant as it is set."""
+        *_, top_k, style = values
+        return self._assistant.adapted(top_k=int(top_k), quotes_only=style == QUOTES)
+
+    def _styles(self) -> list[str]:
+        model = self._assistant.chat_model
+        return [QUOTES, f"Text by {model.name}, each statement checked"] if model else [QUOTES]

@@ -1,0 +1,60 @@
+"""The tab with the map of the library: a dot for each report, near those it is like; a click asks about it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import gradio as gr
+
+from assistant.assistant import Assistant
+from assistant.page.templating import fill
+from index.corpus_map import CorpusMap, map_corpus
+from index.search import OpenBuild
+from index.types import Record
+
+TITLE_CHARS = 200
+_PICK_SCRIPT = """
+const pick = (event) => {
+  const dot = event.target.closest('circle');
+  if (dot && (event.type === 'click' || event.key === 'Enter')) trigger('select', { record_id: dot.dataset.record });
+};
+element.addEventListener('click', pick);
+element.addEventListener('keydown', pick);
+"""
+
+
+class MapTab:
+    """The map. It is drawn when the tab is opened, and anew when the library has changed."""
+
+    def __init__(self, assistant: Assistant, tab: gr.Tab) -> None:
+        """Add the tab's parts to the page that is being built."""
+        self._assistant = assistant
+        self.map = gr.HTML('<p class="hint">The map is being drawn.</p>', elem_id="corpus-map", js_on_load=_PICK_SCRIPT)
+        tab.select(self._draw, None, self.map, show_progress_on=self.map, concurrency_limit=1, api_visibility="private")
+
+    def question_about(self, event: gr.EventData) -> str:
+        """What is asked about the report whose dot was clicked."""
+        record = self._assistant.index.get_record(event.record_id)
+        return f"What was the outcome in “{name_of(record)}”?" if record else ""
+
+    def _draw(self) -> str:
+        return _render_map(self._assistant.index.current())
+
+
+def name_of(record: Record) -> str:
+    """A report's title or, without one, the beginning of its abstract."""
+    return (record.title or record.abstract)[:TITLE_CHARS].rstrip(".")
+
+
+@lru_cache(maxsize=1)
+def _render_map(build: OpenBuild) -> str:
+    return render_map(map_corpus(build))
+
+
+def render_map(corpus_map: CorpusMap) -> str:
+    """The map as a picture whose dots can be pointed at, clicked, and reached with the arrow keys."""
+    return fill("corpus_map.html", map=corpus_map, places=_number_groups(corpus_map))
+
+
+def _number_groups(corpus_map: CorpusMap) -> dict[str, int]:
+    return {group: place for place, group in enumerate(corpus_map.groups, 1)}

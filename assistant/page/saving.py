@@ -1,0 +1,101 @@
+"""Files that a user takes along: made when asked for, handed to the browser, never kept on the server."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from assistant.export.conversation import conversation_to_docx, conversation_to_markdown
+from assistant.export.references import format_references, to_bibtex, to_csl_json, to_ris
+from assistant.page.conversation import Conversation, answers_of
+from assistant.types import Answer
+from index.types import Record
+
+SAVE_SCRIPT = "(file) => window.casecite.save(file)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A format that a conversation, or the reports it cites, can be saved in."""
+
+    label: str
+    name: str
+    media_type: str
+    write: Callable[[list[Answer]], str | bytes]
+
+
+def cited_records(answers: list[Answer]) -> list[Record]:
+    """Each record that any of the answers cites, in the order of first use."""
+    records = {citation.record.record_id: citation.record for answer in answers for citation in answer.citations}
+    return list(records.values())
+
+
+CONVERSATION_FORMATS = (
+    _Format("Markdown", "conversation.md", "text/markdown", conversation_to_markdown),
+    _Format(
+        "Word",
+        "conversation.docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        conversation_to_docx,
+    ),
+)
+REFERENCE_FORMATS = (
+    _Format("BibTeX", "references.bib", "application/x-bibtex", lambda answers: to_bibtex(cited_records(answers))),
+    _Format(
+        "RIS", "references.ris", "application/x-research-info-systems", lambda answers: to_ris(cited_records(answers))
+    ),
+    _Format(
+        "CSL-JSON",
+        "references.json",
+        "application/vnd.citationstyles.csl+json",
+        lambda answers: json.dumps(to_csl_json(cited_records(answers)), ensure_ascii=False, indent=2),
+    ),
+    _Format("AMA", "references-ama.txt", "text/plain", lambda answers: _list_references(answers, "ama")),
+    _Format(
+        "Vancouver", "references-vancouver.txt", "text/plain", lambda answers: _list_references(answers, "vancouver")
+    ),
+)
+
+
+def add_save_buttons(conversation: gr.State) -> None:
+    """A button for each format, for the conversation and for the reports that it cites."""
+    with gr.Accordion("Save and cite", open=False, elem_id="save"):
+        for heading, formats in (("Conversation", CONVERSATION_FORMATS), ("References", REFERENCE_FORMATS)):
+            gr.Markdown(f"**{heading}**")
+            with gr.Row():
+                for wanted in formats:
+                    button = gr.Button(wanted.label, size="sm", min_width=90)
+                    offer_file(button, _writer(wanted), [conversation])
+
+
+def offer_file(button: gr.Button, make: Callable[..., dict[str, str]], inputs: list[Any]) -> None:
+    """Let a button hand a file, made by `make` of the inputs, to the browser."""
+    file = gr.JSON(visible=False)
+    made = button.click(make, inputs, file, api_visibility="private", show_progress="hidden")
+    made.success(None, file, js=SAVE_SCRIPT, api_visibility="private")
+
+
+def as_file(name: str, media_type: str, content: str | bytes) -> dict[str, str]:
+    """A file as the page's script takes it."""
+    data = content.encode() if isinstance(content, str) else content
+    return {"name": name, "type": media_type, "base64": b64encode(data).decode("ascii")}
+
+
+def _writer(wanted: _Format) -> Callable[[Conversation], dict[str, str]]:
+    def write(conversation: Conversation) -> dict[str, str]:
+        answers = answers_of(conversation)
+        if not answers:
+            raise gr.Error("There is nothing to save yet: ask something first.", print_exception=False)
+        return as_file(f"casecite-{wanted.name}", wanted.media_type, wanted.write(answers))
+
+    return write
+
+
+def _list_references(answers: list[Answer], style: Any) -> str:
+    references = format_references(cited_records(answers), style)
+    return "".join(f"{number}. {reference}\n" for number, reference in enumerate(references, 1))

@@ -1,0 +1,81 @@
+"""The server of the page, and beside it of the endpoints for programs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from assistant.assistant import Assistant
+from assistant.mcp_server import mount_mcp
+from assistant.page.layout import TITLE, build_page
+from assistant.page.settings import PageSettings
+from assistant.page.theme import THEME, read_script, read_style
+from index.errors import WrongUseError
+
+MAX_UPLOAD = "200mb"
+MAX_WAITING = 64
+UPLOAD_PATH = "/gradio_api/upload"
+
+
+def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, *, mcp: bool = False) -> None:
+    """Serve the page until it is stopped; with `mcp` the tools for language models too, at `/mcp`.
+
+    Raises:
+        WrongUseError: the port is taken or cannot be used.
+    """
+    with _bind(host, port) as listener:
+        # Loads the models, so that the first question need not wait for them.
+        assistant.search(TITLE)
+        app = build_app(assistant, PageSettings(), host, listener.getsockname()[1], mcp=mcp)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+        print(f"casecite is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)  # noqa: T201
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int, *, mcp: bool = False) -> FastAPI:
+    """The application that serves the page, and with `mcp` the tools for language models."""
+    app = FastAPI(openapi_url=None)
+    app.middleware("http")(_refuse_uploads(settings))
+    if mcp:
+        mount_mcp(app, assistant, host, port)
+    page = build_page(assistant, settings).queue(max_size=MAX_WAITING)
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        server_name=host,
+        server_port=port,
+        auth=settings.may_log_in if settings.auth else None,
+        footer_links=["api"],
+        max_file_size=MAX_UPLOAD,
+        show_error=True,
+        theme=THEME,
+        css=read_style(),
+        head=read_script(),
+        ssr_mode=False,
+        pwa=False,
+    )
+
+
+def _refuse_uploads(settings: PageSettings) -> Callable[[Request, Any], Awaitable[Response]]:
+    """Gradio takes files from anybody, asked for or not; without an editor there is nobody to take them from."""
+
+    async def refuse(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.url.path.startswith(UPLOAD_PATH) and not settings.editors:
+            return JSONResponse({"detail": "no files are taken here"}, status_code=403)
+        return await call_next(request)
+
+    return refuse
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise WrongUseError(f"cannot serve on {host}:{port}: {error}", remedy="choose another --port") from error

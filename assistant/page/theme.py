@@ -1,0 +1,42 @@
+"""How the page looks: one calm theme, in light and dark, with colours that pass WCAG AA."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import gradio as gr
+
+THEME = gr.themes.Soft(
+    primary_hue="teal",
+    neutral_hue="slate",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_300",
+    button_primary_background_fill_hover_dark="*primary_200",
+    button_primary_text_color="white",
+    button_primary_text_color_dark="*neutral_950",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    link_text_color="*primary_700",
+    link_text_color_dark="*primary_300",
+    link_text_color_hover="*primary_800",
+    link_text_color_hover_dark="*primary_200",
+    color_accent="*primary_700",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+)
+
+
+def read_style() -> str:
+    """The page's own style sheet."""
+    return files("assistant.page").joinpath("static", "page.css").read_text("utf-8")
+
+
+def read_script() -> str:
+    """The page's own script, as it goes into the head."""
+    return f"<script>{files('assistant.page').joinpath('static', 'page.js').read_text('utf-8')}</script>"
