@@ -1,0 +1,30 @@
+"""Pieces of a record's sentences, which cells are made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assistant.evidence import Sentence
+
+
+class Span(NamedTuple):
+    """A piece of a sentence: `sentence.text[start:end]`."""
+
+    sentence: Sentence
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The words of the piece."""
+        return self.sentence.text[self.start : self.end]
+
+    @property
+    def before(self) -> str:
+        """What stands before it in its sentence."""
+        return self.sentence.text[: self.start]
+
+    @property
+    def after(self) -> str:
+        """What stands after it in its sentence."""
+        return self.sentence.text[self.end :]
