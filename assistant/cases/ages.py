@@ -15,7 +15,7 @@ from assistant.evidence import Sentence
 _TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 _DIGITS = "(?:one|two|three|four|five|six|seven|eight|nine)"
 _TEENS = "(?:ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
-_NUMBER = rf"(?:\d{{1,3}}(?:[.,]\d{{1,2}})?(?:\s?\d/\d|\s?½)?|{_TENS}(?:[\s-]{_DIGITS})?|{_DIGITS}|{_TEENS})"
+_NUMBER = rf"(?:\d{{1,3}}(?:[.,]\d{{1,2}})?(?:[\s-]?\d/\d|\s?½)?|{_TENS}(?:[\s-]{_DIGITS})?|{_DIGITS}|{_TEENS})"
 _NUMBERS = rf"{_NUMBER}(?:(?:\s*[-–,]\s*|-?,?\s+(?:and|to|or)\s+(?:a\s+)?){_NUMBER})*"
 _UNIT = r"(?:years?|yrs?|months?|weeks?|days?|hours?)"
 _LONG = rf"{_NUMBERS}[\s-]*{_UNIT}(?:[\s,-]+(?:and[\s-]+)?(?:a[\s-]+half|{_NUMBER}[\s-]*{_UNIT}))?"
@@ -24,6 +24,7 @@ _AGE = re.compile(
     rf"|(?:aged|of\s+age):?\s+(?:about\s+)?{_NUMBERS}(?:\s*{_UNIT})?\b"
     rf"|(?<=man\sof\s){_LONG}|(?<=\bboy\sof\s){_LONG}|(?<=\bgirl\sof\s){_LONG}"
     r"|\d{1,3}[\s-]?(?:y/o|yo|y\.o\.)(?!\w)"
+    r"|\d{1,3}[\s-]?(?:years?|yrs?)(?=\s+(?:(?:fe)?male|man|woman|boy|girl)\b)"
     rf"|(?<=[,(]\s){_NUMBER}\s+years(?=\s*[,)])|(?<=\(){_NUMBER}\s+years(?=[,)]))",
     re.IGNORECASE,
 )
@@ -66,10 +67,10 @@ _IN_GENERAL = re.compile(
     r"\b(?:usually|commonly|typically|generally|most\s+(?:common|often|frequent)\w*|incidence|prevalence"
     r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)|on\s+record"
     r"|(?:in\s+the|medical|english|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search|review)\s+(?:found|identified|revealed)"
-    r"|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects|randomi[sz]ed|should|may)\b",
+    r"|pubmed|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects|randomi[sz]ed|should|may)\b",
     re.IGNORECASE,
 )
-_IS_ONE = re.compile(r"(?:^|\b(?:an?|one|another|this|the|in|our|of)\s+(?:[\w-]+\s+){0,2})$", re.IGNORECASE)
+_IS_ONE = re.compile(r"(?:^|\b(?:an?|one|another|this|our)\s+(?:[\w-]+\s+){0,2})$", re.IGNORECASE)
 
 
 def find_ages(sentence: Sentence) -> Iterator[Span]:

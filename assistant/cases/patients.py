@@ -41,8 +41,11 @@ _REPORTS = re.compile(
     r"|\b(?:is|are|were)\s+(?:reported|described|presented|treated|observed)\b|\b(?:in|by)\s*$",
     re.IGNORECASE,
 )
+_IS_PART = re.compile(
+    r"\b(?:history\s+of|among|series(?:\s+of)?|of\s+the|the\s+only|than|another|other)\s*$", re.IGNORECASE
+)
 _NAMES_SEVERAL = re.compile(
-    r"\b(?:(?:second|third|the\s+other|each)\s+(?:patient|case)|both\s+(?:patients|cases)|(?:case|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
+    r"\b(?:(?:second|third|the\s+other|each)\s+patient|both\s+(?:patients|cases)|^(?:the|our|all)\s+patients|(?:case|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
     r"|(?:these|all|our|the)\s+(?:two|three|four|five)\s+(?:patients|cases|children|women|men|infants)"
     r"|(?:he|she)\s+too|case\s+series)\b",
     re.IGNORECASE,
@@ -64,10 +67,10 @@ class Patient(NamedTuple):
 
 
 class Patients(NamedTuple):
-    """The patients of a record; `count` is its phrase for how many, where there are several and it says so."""
+    """The patients of a record; `phrase` is its own for how many, where there are several and it says so."""
 
     presented: tuple[Patient, ...]
-    count: Span | None
+    phrase: Span | None
     are_several: bool
 
 
@@ -92,9 +95,9 @@ def find_age(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
     ages = [patient.age for patient in patients.presented]
     if not patients.are_several:
         return ages or [age for sentence in sentences for age in find_vague_ages(sentence)][:1]
-    if len(ages) > 1 or any(len(find_figures(age.text)) > 1 or _is_within(age, patients.count) for age in ages):
+    if len(ages) > 1 or any(len(find_figures(age.text)) > 1 or _is_within(age, patients.phrase) for age in ages):
         return ages
-    return [patients.count] if patients.count and VAGUE_AGE.search(patients.count.text) and not ages else []
+    return [patients.phrase] if patients.phrase and VAGUE_AGE.search(patients.phrase.text) and not ages else []
 
 
 def find_sex(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
@@ -102,9 +105,9 @@ def find_sex(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
     beside = [patient.sex for patient in patients.presented]
     known = [sex for sex in beside if sex is not None]
     if patients.are_several:
-        if known and len(known) == len(beside):
+        if len(known) == len(beside) and find_age(sentences, patients):
             return known
-        return _find_sex_of_several(sentences, patients.count)
+        return _find_sex_of_several(sentences, patients.phrase)
     return known[:1] or _find_only_sex(sentences)
 
 
@@ -147,6 +150,8 @@ def _find_count(sentence: Sentence) -> Span | None:
         return None
     for match in _COUNT.finditer(sentence.text):
         before = sentence.text[: match.start()]
+        if _IS_PART.search(before):
+            continue
         if sentence.field == "title" or not before.strip() or _REPORTS.search(before) or before.endswith(" in "):
             return Span(sentence, *match.span())
     return None
