@@ -85,7 +85,7 @@ def condense(question: str, history: tuple[Turn, ...], case: str = "") -> Standa
     asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
     known = set(analyse(case))
     parts = [question]
-    while asked and _refers_back(parts[0], known):
+    while asked and _is_incomplete(parts[0], known):
         parts.insert(0, asked.pop())
     return StandaloneQuery(" ".join(dict.fromkeys([parts[0], question])), len(parts) > 1)
 
@@ -99,12 +99,17 @@ def first_statement(history: tuple[Turn, ...]) -> tuple[str, bool]:
     return cited[1] if cited else "", False
 
 
-def _refers_back(question: str, known: set[str]) -> bool:
+def refers_back(text: str) -> bool:
+    """Whether a text has a word that stands for something said before."""
+    return bool(_REFERS_BACK.search(text))
+
+
+def _is_incomplete(question: str, known: set[str]) -> bool:
     terms = set(analyse(question))
     frequencies = [background_frequency(term) for term in terms - known]
     rare = sum(frequency <= RARE_IN_A_THOUSAND for frequency in frequencies)
     unusual = sum(frequency <= UNUSUAL_IN_A_THOUSAND for frequency in frequencies)
-    if _REFERS_BACK.search(question):
+    if refers_back(question):
         return len(terms) < NAMING_TERMS or rare < FOREIGN_TERMS
     if known and unusual < FOREIGN_TERMS:
         return len(terms) < NAMING_TERMS and not rare

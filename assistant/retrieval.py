@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from assistant.condense import condense, first_statement
+from assistant.condense import StandaloneQuery, condense, first_statement, refers_back
 from assistant.listing import LISTED_DEPTH, asks_for_list, topic_of
 from assistant.types import Turn
 from index.folding import fold_text
@@ -53,7 +53,7 @@ def retrieve(
     """
     spoken_of = _find_spoken_of(history, build, filters)
     if condensed is None:
-        query, is_follow_up = condense(question, history, spoken_of.record.text if spoken_of else "")
+        query, is_follow_up = _complete(question, history, spoken_of)
     else:
         query, is_follow_up = condensed, fold_text(condensed) != fold_text(question)
     if asks_for_list(question):
@@ -67,6 +67,13 @@ def retrieve(
     others = [passage for passage in found if passage.record.record_id != spoken_of.record.record_id]
     passages = [replace(spoken_of, score=KEPT_SCORE), *others][:top_k]
     return Retrieved(query=query, focus=condensed or question, passages=passages)
+
+
+def _complete(question: str, history: tuple[Turn, ...], spoken_of: Passage | None) -> StandaloneQuery:
+    """A follow-up with what was asked before. A list is asked of the topic it names, unless that refers back."""
+    if asks_for_list(question) and (topic := topic_of(question)) != question and not refers_back(topic):
+        return StandaloneQuery(question, False)
+    return condense(question, history, spoken_of.record.text if spoken_of else "")
 
 
 def _find_spoken_of(history: tuple[Turn, ...], build: OpenBuild, filters: Filters | None) -> Passage | None:

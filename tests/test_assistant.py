@@ -119,6 +119,24 @@ def test_a_question_that_refers_back_is_searched_with_the_one_before(
     assert condense(question, tuple(Turn(role="user", content=text) for text in history)).text == query
 
 
+@pytest.mark.parametrize(
+    ("question", "is_follow_up"),
+    [
+        ("Which reports describe lithium poisoning?", False),
+        ("Are there other cases of pneumonitis?", False),
+        ("Which other reports describe this?", True),
+        ("any other patients?", True),
+    ],
+)
+def test_a_list_is_asked_of_the_topic_it_names_and_not_of_the_case_before(
+    demo_assistant: Assistant, question: str, is_follow_up: bool
+) -> None:
+    first = demo_assistant.ask(BMD)
+    history = [{"role": "user", "content": BMD}, {"role": "assistant", "content": first.text}]
+    assert (BMD in demo_assistant.ask(question, history).query) == is_follow_up
+
+
+
 def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_of_the_quote(
     demo_assistant: Assistant,
 ) -> None:
