@@ -94,7 +94,7 @@ class ChatTab:
         self._inputs = [self.conversation, *self.controls.all]
         self._outputs = [self.question, self.chatbot, self.conversation, self.evidence, self._verdicts.subject]
         self._queueing = _PRIVATE | {"concurrency_limit": CONCURRENT_QUESTIONS, "concurrency_id": "ask"}
-        self._asking = [
+        self._asking: list[Any] = [
             self.question.submit(self._submit, [self.question, *self._inputs], self._outputs, **self._queueing),
             self.chatbot.example_select(self._select, self._inputs, self._outputs, **self._queueing),
             self.chatbot.option_select(self._select, self._inputs, self._outputs, **self._queueing),

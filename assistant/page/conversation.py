@@ -119,7 +119,7 @@ def describe_check(answer: Answer) -> str:
         left_out = sum(not claim.supported for claim in answer.claims)
         checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
     if asks_for_list(answer.question):
-        return f"{checked} A list may miss reports."
+        return f"{checked} A list may miss reports, and hold some that are beside the point."
     return f"{checked} Confidence that this is answered: {confidence_word(answer.confidence)}."
 
 
@@ -161,7 +161,8 @@ def _render_source(group: Sequence[Citation], exchange_id: str) -> str:
 
 
 def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
-    looked_for = f"Looked for: {escape_markdown(exchange.answer.query if exchange.answer else exchange.question)}."
+    query = exchange.answer.query if exchange.answer else exchange.question
+    looked_for = f"Looked for: “{escape_markdown(query)}”."
     if refusal.unknown_words:
         words = ", ".join(f"“{word}”" for word in refusal.unknown_words)
         looked_for += f" In no report of this library: {escape_markdown(words)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 
@@ -29,6 +29,7 @@ class MapTab:
     def __init__(self, assistant: Assistant, tab: gr.Tab) -> None:
         """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
+        self._drawn: WeakKeyDictionary[OpenBuild, str] = WeakKeyDictionary()
         self.map = gr.HTML('<p class="hint">The map is being drawn.</p>', elem_id="corpus-map", js_on_load=_PICK_SCRIPT)
         tab.select(self._draw, None, self.map, show_progress_on=self.map, concurrency_limit=1, api_visibility="private")
 
@@ -38,7 +39,10 @@ class MapTab:
         return f"What was the outcome in “{name_of(record)}”?" if record else ""
 
     def _draw(self) -> str:
-        return _render_map(self._assistant.index.current())
+        build = self._assistant.index.current()
+        if build not in self._drawn:
+            self._drawn[build] = render_map(map_corpus(build))
+        return self._drawn[build]
 
 
 def name_of(record: Record) -> str:
@@ -46,15 +50,8 @@ def name_of(record: Record) -> str:
     return (record.title or record.abstract)[:TITLE_CHARS].rstrip(".")
 
 
-@lru_cache(maxsize=1)
-def _render_map(build: OpenBuild) -> str:
-    return render_map(map_corpus(build))
-
-
 def render_map(corpus_map: CorpusMap) -> str:
     """The map as a picture whose dots can be pointed at, clicked, and reached with the arrow keys."""
-    return fill("corpus_map.html", map=corpus_map, places=_number_groups(corpus_map))
-
-
-def _number_groups(corpus_map: CorpusMap) -> dict[str, int]:
-    return {group: place for place, group in enumerate(corpus_map.groups, 1)}
+    return fill(
+        "corpus_map.html", map=corpus_map, places={group: place for place, group in enumerate(corpus_map.groups, 1)}
+    )

@@ -48,7 +48,7 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
 
         page.load(None, None, None, js=_RESTORE_THEME, api_visibility="private")
         page.load(offer_choices, None, [*choices, heading], **_PRIVATE)
-        page.load(library.show, None, library.shown, **_PRIVATE)
+        page.load(library.show, None, library.facts, **_PRIVATE)
         page.load(library.permit, None, [library.form, library.permission], **_PRIVATE)
         library.added.then(offer_choices, None, [*choices, heading], **_PRIVATE)
         add_endpoints(assistant)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 
@@ -15,11 +16,12 @@ from index.build import build_index
 from index.errors import CaseciteError
 from index.overview import LibraryOverview, describe_library, read_rejections
 from index.search import OpenBuild
-from index.types import BuildReport
+from index.types import BuildReport, Rejection
 
 SHOWN_JOURNALS = 15
 SHOWN_REJECTIONS = 100
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+_overviews: WeakKeyDictionary[OpenBuild, LibraryOverview] = WeakKeyDictionary()
 
 
 class LibraryTab:
@@ -29,45 +31,18 @@ class LibraryTab:
         """Add the tab's parts to the page that is being built."""
         self._assistant, self._settings = assistant, settings
         self.facts = gr.HTML(elem_id="library", js_on_load=None)
-        with gr.Row():
-            self.years = gr.BarPlot(x="year", y="reports", title="Reports by year", height=260, min_width=300)
-            self.journals = gr.BarPlot(
-                x="journal",
-                y="reports",
-                title="Reports by journal",
-                height=260,
-                x_label_angle=-40,
-                sort="-y",
-                min_width=300,
-            )
-        self.rejections = gr.HTML(elem_id="rejections", js_on_load=None)
         with gr.Group(visible=False) as self.form:
             files = gr.File(label="New records: JSON, XML, nbib, RIS or CSV", file_count="multiple")
             add = gr.Button("Add to the library", variant="primary")
             self.outcome = gr.HTML(elem_id="outcome", js_on_load=None)
         self.permission = gr.Markdown(elem_classes="muted")
         added = add.click(self._add, files, [self.outcome, files], concurrency_limit=1, **_PRIVATE)
-        self.added = added.then(self.show, None, self.shown, show_progress="hidden", **_PRIVATE)
+        self.added = added.then(self.show, None, self.facts, show_progress="hidden", **_PRIVATE)
 
-    @property
-    def shown(self) -> list[Any]:
-        """The components that `show` fills."""
-        return [self.facts, self.years, self.journals, self.rejections]
-
-    def show(self) -> tuple[Any, ...]:
+    def show(self) -> str:
         """What the library holds now."""
         build = self._assistant.index.current()
-        overview = read_overview(build)
-        years = {"year": [str(year) for year in overview.years], "reports": list(overview.years.values())}
-        most = dict(list(overview.journals.items())[:SHOWN_JOURNALS])
-        journals = {"journal": list(most), "reports": list(most.values())}
-        rejections = read_rejections(build, SHOWN_REJECTIONS)
-        return (
-            fill("library.html", overview=overview),
-            _as_frame(years),
-            _as_frame(journals),
-            fill("rejections.html", overview=overview, rejections=rejections),
-        )
+        return render_library(read_overview(build), read_rejections(build, SHOWN_REJECTIONS))
 
     def permit(self, request: gr.Request) -> tuple[Any, str]:
         """The form for those who may add records, for others who may."""
@@ -99,18 +74,36 @@ class LibraryTab:
         return render_report(report), None
 
 
+def render_library(overview: LibraryOverview, rejections: Sequence[Rejection]) -> str:
+    """What a library holds: its facts, plots by year and journal, and what was rejected."""
+    return fill(
+        "library.html",
+        overview=overview,
+        years=_fill_gaps(overview.years),
+        journals=dict(list(overview.journals.items())[:SHOWN_JOURNALS]),
+        sources=[_file_name(source) for source in overview.sources],
+        rejections=[replace(item, file=_file_name(item.file)) for item in rejections],
+    )
+
+
+def _fill_gaps(years: Mapping[int, int]) -> dict[int, int]:
+    """The years from the first to the last, those without reports too."""
+    return {year: years.get(year, 0) for year in range(min(years), max(years) + 1)} if years else {}
+
+
+def _file_name(source: str) -> str:
+    """The last part of a path: where it stands on the server concerns nobody."""
+    return source.replace("\\", "/").rpartition("/")[2]
+
+
 def render_report(report: BuildReport) -> str:
     """What became of the files that were added."""
-    return fill("report.html", report=report)
+    rejected = [replace(item, file=_file_name(item.file)) for item in report.rejected[:SHOWN_REJECTIONS]]
+    return fill("report.html", report=report, rejected=rejected)
 
 
-@lru_cache(maxsize=1)
 def read_overview(build: OpenBuild) -> LibraryOverview:
-    """The overview of a build, which never changes."""
-    return describe_library(build)
-
-
-def _as_frame(columns: dict[str, list[Any]]) -> Any:
-    from pandas import DataFrame
-
-    return DataFrame(columns)
+    """The overview of a build, counted once, since a build never changes."""
+    if build not in _overviews:
+        _overviews[build] = describe_library(build)
+    return _overviews[build]

@@ -43,9 +43,9 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
     app = FastAPI(openapi_url=None)
     app.middleware("http")(_refuse_uploads(settings))
     if mcp:
-        mount_mcp(app, assistant, host, port)
+        mount_mcp(app, assistant, host)
     page = build_page(assistant, settings).queue(max_size=MAX_WAITING)
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -61,6 +61,7 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         ssr_mode=False,
         pwa=False,
     )
+    return mounted
 
 
 def _refuse_uploads(settings: PageSettings) -> Callable[[Request, Any], Awaitable[Response]]:

@@ -11,8 +11,10 @@
     }
     const details = target.closest("details") ?? target.querySelector("details");
     if (details) details.open = true;
+    const chat = document.getElementById("chat").getBoundingClientRect();
+    const isBeside = target.getBoundingClientRect().left >= chat.right; // on a phone it is far below
     const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    target.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+    target.scrollIntoView({ block: isBeside ? "nearest" : "center", behavior: isCalm ? "auto" : "smooth" });
     target.focus({ preventScroll: true });
   }
 
@@ -67,6 +69,38 @@
     const chosen = localStorage.getItem(THEME_KEY);
     if (chosen) document.body.classList.toggle("dark", chosen === "dark");
   }
+
+  function showTitle(dot) {
+    const title = document.getElementById("corpus-map")?.querySelector(".map-title");
+    if (title) title.textContent = dot.dataset.title;
+  }
+
+  // From dot to dot: the nearest one that lies more in the arrow's direction than aside of it.
+  function findNext(dots, from, key) {
+    const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key];
+    const at = (dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value];
+    const [x, y] = at(from);
+    let [best, least] = [null, Infinity];
+    for (const dot of dots) {
+      const [toX, toY] = [at(dot)[0] - x, at(dot)[1] - y];
+      const [ahead, aside] = [toX * dx + toY * dy, Math.abs(toX * dy) + Math.abs(toY * dx)];
+      if (ahead > 0 && aside <= ahead && ahead + aside < least) [best, least] = [dot, ahead + aside];
+    }
+    return best;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const map = event.target.closest?.(".corpus-map");
+    if (!map || !event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    const dots = map.querySelectorAll("circle");
+    const next = event.target === map ? dots[0] : findNext(dots, event.target, event.key);
+    if (next) { next.focus(); showTitle(next); }
+  });
+
+  document.addEventListener("mouseover", (event) => {
+    if (event.target.matches?.(".corpus-map circle")) showTitle(event.target);
+  });
 
   document.addEventListener("click", (event) => {
     const clicked = event.target.closest?.('a[href^="#cite-"], button.copy, button.back, button.sort');
