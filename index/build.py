@@ -20,6 +20,7 @@ from index.abbreviations import AbbreviationStore
 from index.chunking import WINDOW_CHARS, chunk_record, embedding_text
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
+from index.formats import FORMAT_NAMES
 from index.layout import REJECTED_FILE, IndexLayout
 from index.lexical import LexicalIndex
 from index.manifest import Manifest, read_manifest
@@ -312,5 +313,5 @@ def _nothing_to_build(paths: Sequence[str | Path], rejected: Sequence[Rejection]
     field_name = f"{first.field}: " if first.field else ""
     return WrongUseError(
         f"none of the {len(rejected)} pieces of {names} is a record; the first, {where}: {field_name}{first.reason}",
-        remedy="give files or folders with records (JSON or JSONL, .gz of either)",
+        remedy=f"give files or folders with records ({FORMAT_NAMES}; or .gz of these)",
     )

@@ -15,8 +15,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from index.folding import fold_text
+from index.formats.raw_record import RawRecord
 from index.markup import PlainAbstract, clean_text, read_abstract, read_inline
-from index.sources import RawRecord, read_sources
+from index.sources import read_sources
 from index.types import Record, Rejection, Section
 
 MAX_ABSTRACT_CHARS = 100_000

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import gzip
-import json
+import io
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any, cast
 
 from index.errors import WrongUseError
-from index.folding import fold_text
-from index.markup import read_abstract
+from index.formats import RECORD_SUFFIXES, detect_format
+from index.formats.raw_record import RawRecord
 from index.types import Rejection
 
-RECORD_SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt")
 STDIN = "-"
-MAX_RAW_CHARS = 2_000
-# Around an abstract that an aggregator repeats as text stand its headings and lines such as a citation count.
-MAX_ECHO_EXTRA_CHARS = 400
-MAX_STRAY_LINES = 100
-MAX_STRAY_CHARS = 200_000
-
-_BLANK = b" \t\r\n\v\f\xef\xbb\xbf"  # white space and the byte order mark
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRecord:
-    """What a source says of one record, before it is checked. `entry` counts from 1 in a file that holds a list."""
-
-    file: str
-    line: int | None
-    data: dict[str, Any]
-    entry: int | None = None
-
-    def reject(self, field: str | None, reason: str) -> Rejection:
-        """The rejection of this record, with the beginning of what it holds."""
-        place = f"entry {self.entry}: " if self.entry else ""
-        return Rejection(file=self.file, line=self.line, field=field, reason=place + reason, raw=_excerpt(self.data))
+HEAD_BYTES = 65_536  # what a format is told from
 
 
 def read_sources(paths: Sequence[str | Path]) -> Iterator[RawRecord | Rejection]:
     """Yield the raw records of files, folders (all below, in the order of their names) and `-` (standard input).
 
-    A file holds one JSON record, a JSON list or `{"records": [...]}`, or a record a line; `.gz` of each is read too.
+    The format of each is found by its content (`index.formats`); `.gz` of each is read too.
 
     Raises:
         WrongUseError: a path does not exist. It is raised before anything is read.
@@ -89,7 +65,7 @@ def _read_file(path: Path) -> Iterator[RawRecord | Rejection]:
     try:
         with _open_bytes(path) as stream:
             yield from _read_stream(_name(path), stream)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
         yield Rejection(file=_name(path), line=None, field=None, reason=f"cannot be read: {error}")
 
 
@@ -98,200 +74,12 @@ def _open_bytes(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as probe:
         is_gzip = probe.read(2) == b"\x1f\x8b"
     with path.open("rb") as stream:
-        yield cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if is_gzip else stream
+        yield cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if is_gzip else stream
 
 
-def _read_stream(name: str, stream: Iterable[bytes]) -> Iterator[RawRecord | Rejection]:
-    """Lines of JSON, or one JSON value over several lines, whichever the first lines with text turn out to be."""
-    lines = enumerate(stream, start=1)
-    head: list[tuple[int, bytes]] = []
-    texts: list[bytes] = []
-    while len(texts) < 2 and (line := next(lines, None)):
-        head.append(line)
-        texts += [line[1]] if line[1].strip(_BLANK) else []
-    if not texts:
-        yield Rejection(file=name, line=None, field=None, reason="the file is empty")
-    elif _is_record_a_line(*texts):
-        yield from _read_lines(name, chain(head, lines))
-    else:
-        yield from _read_value(name, [*head, *lines])
-
-
-def _is_record_a_line(first: bytes, second: bytes = b"") -> bool:
-    """Whether the file goes on line by line, even where its first line is broken."""
-    value = _load(first)
-    if not isinstance(value, _NotJson):
-        return isinstance(value, dict) and "records" not in value
-    first = first.strip(_BLANK)
-    opens_value = first[:1] in (b"{", b"[")
-    # In one value over several lines the second cannot be an object by itself, unless the first asks for a value.
-    return not opens_value or (not first.endswith((b"[", b"{", b":", b",")) and isinstance(_load(second), dict))
-
-
-@dataclass(frozen=True, slots=True)
-class _NotJson:
-    """Why text is no JSON, and where in the text."""
-
-    reason: str
-    position: int = 0
-
-
-def _load(line: bytes) -> Any:
-    """The JSON value of a line, or a `_NotJson`."""
+def _read_stream(name: str, stream: IO[bytes]) -> Iterator[RawRecord | Rejection]:
+    buffered: io.BufferedReader = io.BufferedReader(cast(Any, stream), HEAD_BYTES)
     try:
-        return json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return _explain(error)
-
-
-def _explain(error: ValueError | RecursionError) -> _NotJson:
-    if isinstance(error, UnicodeDecodeError):
-        return _NotJson(f"not UTF-8: {error.reason} at byte {error.start}")
-    if isinstance(error, RecursionError):
-        return _NotJson("not read: nested too deeply")
-    if isinstance(error, json.JSONDecodeError) and not error.pos:
-        return _NotJson("not JSON")
-    if isinstance(error, json.JSONDecodeError):
-        return _NotJson(f"not JSON: {error.msg} at column {error.colno}", error.pos)
-    return _NotJson(f"not JSON: {error}")
-
-
-def _excerpt(value: Any) -> str:
-    """The beginning of a value, as JSON where it is no text, without characters that cannot be stored."""
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        text = f"an object of {', '.join(value)}"
-    return text[:MAX_RAW_CHARS].encode("utf-8", errors="backslashreplace").decode()[:MAX_RAW_CHARS]
-
-
-def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
-    """One record, a list of them, or `{"records": [...]}`, over all the lines of a file."""
-    whole = b"".join(line for _, line in lines)
-    value = _load(whole)
-    if not isinstance(value, _NotJson):
-        wrapped = isinstance(value, dict) and isinstance(value.get("records"), list)
-        value = value["records"] if wrapped else value
-        line = next(number for number, text in lines if text.strip(_BLANK))
-        if isinstance(value, list):
-            if not value:
-                yield Rejection(file=name, line=line, field=None, reason="the list is empty")
-            yield from (_as_raw_record(name, None, item, entry) for entry, item in enumerate(value, start=1))
-        else:
-            yield _as_raw_record(name, line, value)
-    elif whole.lstrip(_BLANK).startswith(b"["):
-        yield from _read_broken_list(name, whole.decode("utf-8-sig", errors="replace"))
-    elif b"\n{" in whole.strip(_BLANK):  # a record a line, of which the first ones are broken
-        yield from _read_lines(name, lines)
-    else:
-        text = whole.decode("utf-8-sig", errors="replace")
-        line = 1 + text.count("\n", 0, value.position)
-        yield Rejection(file=name, line=line, field=None, reason=value.reason, raw=_excerpt(text))
-
-
-def _read_broken_list(name: str, text: str) -> Iterator[RawRecord | Rejection]:
-    """The entries of a JSON list that is broken somewhere; after a bad one it goes on where the next may start.
-
-    Entries on lines of their own start in the same column, whether by pretty printing or by hand.
-    """
-    position = _skip(text, text.index("[") + 1)
-    indent = text[text.rfind("\n", 0, position) + 1 : position]
-    next_entry = None if indent.strip() else f"\n{indent}{{"
-    for entry in count(1):
-        if text[position : position + 1] in ("", "]"):
-            break
-        item, position = _read_entry(name, text, position, entry, next_entry)
-        yield item
-        position = _skip(text, position)
-    if rest := text[position + 1 :].strip():
-        line = text.count("\n", 0, text.index(rest, position + 1)) + 1
-        yield Rejection(file=name, line=line, field=None, reason="not JSON: text after a list", raw=_excerpt(rest))
-
-
-def _read_entry(
-    name: str, text: str, position: int, entry: int, next_entry: str | None
-) -> tuple[RawRecord | Rejection, int]:
-    """The entry of a list at a position, and where to go on after it."""
-    try:
-        value, end = json.JSONDecoder().raw_decode(text, position)
-        return _as_raw_record(name, None, value, entry), end
-    except (ValueError, RecursionError) as error:
-        line = text.count("\n", 0, position) + 1
-        found = text.find(next_entry, position + 1) if next_entry else -1
-        end = found if found >= 0 else len(text)
-        reason = f"entry {entry}: {_explain(error).reason}"
-        return Rejection(file=name, line=line, field=None, reason=reason, raw=_excerpt(text[position:end])), end
-
-
-def _skip(text: str, position: int) -> int:
-    """The next position that holds neither white space nor a comma."""
-    while position < len(text) and text[position] in " \t\r\n,":
-        position += 1
-    return position
-
-
-def _as_raw_record(name: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
-    if isinstance(value, dict):
-        return RawRecord(file=name, line=line, data=value, entry=entry)
-    reason = f"entry {entry}: {_no_object(value)}" if entry else _no_object(value)
-    return Rejection(file=name, line=line, field=None, reason=reason, raw=_excerpt(value))
-
-
-def _no_object(value: Any) -> str:
-    return f"not a JSON object: {type(value).__name__}"
-
-
-@dataclass(slots=True)
-class _Stray:
-    """The lines since the last record that are none: those that are reported one by one, and how many more."""
-
-    lines: list[tuple[int, str, str]] = field(default_factory=list)
-    chars: int = 0
-    more: int = 0
-
-    def add(self, number: int, line: bytes, reason: str) -> None:
-        """Keep a line, or count it where there are too many (of a binary file, say)."""
-        if len(self.lines) >= MAX_STRAY_LINES or self.chars > MAX_STRAY_CHARS:
-            self.more += 1
-            return
-        text = line.decode("utf-8-sig", errors="replace")
-        self.chars += len(text)
-        self.lines.append((number, text, reason))
-
-    def reject(self, name: str, record: dict[str, Any] | None) -> Iterator[Rejection]:
-        """A rejection for each line, unless together they only repeat the record before them."""
-        if record is not None and not self.more and _is_echo("".join(text for _, text, _ in self.lines), record):
-            return
-        for number, text, reason in self.lines:
-            yield Rejection(file=name, line=number, field=None, reason=reason, raw=_excerpt(text.strip()))
-        if self.more:
-            reason = f"no record, and neither are {self.more:,} of the lines after it"
-            yield Rejection(file=name, line=self.lines[-1][0], field=None, reason=reason)
-
-
-def _read_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
-    """A record a line. Text after a record that only repeats its abstract is left out; other text is rejected."""
-    record: dict[str, Any] | None = None
-    stray = _Stray()
-    for number, line in lines:
-        if not line.strip(_BLANK):
-            continue
-        value = _load(line)
-        if isinstance(value, dict):
-            yield from stray.reject(name, record)
-            record, stray = value, _Stray()
-            yield RawRecord(file=name, line=number, data=value)
-        else:
-            stray.add(number, line, value.reason if isinstance(value, _NotJson) else _no_object(value))
-    yield from stray.reject(name, record)
-
-
-def _is_echo(text: str, record: dict[str, Any]) -> bool:
-    """Whether the text is the record's abstract once more, with little around it."""
-    abstract = record.get("abstract")
-    if not isinstance(abstract, str) or not text or len(abstract) > MAX_STRAY_CHARS:
-        return False
-    folded = fold_text(text)
-    paragraphs = [fold_text(paragraph) for paragraph in read_abstract(abstract).text.split("\n") if paragraph.strip()]
-    extra = len(folded) - sum(map(len, paragraphs))
-    return bool(paragraphs) and all(part in folded for part in paragraphs) and extra <= MAX_ECHO_EXTRA_CHARS
+        yield from detect_format(buffered.peek(), name).read(buffered, name)
+    finally:
+        buffered.detach()  # or it would close standard input

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.formats.raw_record import RawRecord
 from index.records import parse_record, read_records
-from index.sources import RawRecord
 from index.types import Record, Rejection, Section
 
 ABSTRACT = "A ferret took two pills and slept."

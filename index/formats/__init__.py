@@ -1,1 +1,57 @@
-"""The formats that records come in: each module reads one, found by its content."""
+"""The formats that records come in, each found by its content.
+
+A format is a module with a function that tells it from the beginning of a file and one that reads it; another one
+needs such a module and a line in `FORMATS`. Readers are given an open file and its name for rejections, yield
+raw records in the shape that `index.records` checks, and go on after what they cannot read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import PurePath
+
+from index.formats.json_records import is_json, read_json
+from index.formats.medline import is_medline, read_medline
+from index.formats.pubmed_xml import is_xml, read_pubmed_xml
+from index.formats.raw_record import RawRecord
+from index.formats.ris import is_ris, read_ris
+from index.formats.table import is_table, read_table
+from index.formats.text import decode_head
+from index.types import Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """`matches` is given the beginning of a file as text without leading white space; `read` the file and its name."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    matches: Callable[[str], bool]
+    read: Callable[[BufferedReader, str], Iterator[RawRecord | Rejection]]
+
+
+JSON = Format(name="JSON or JSONL", suffixes=(".json", ".jsonl", ".ndjson", ".txt"), matches=is_json, read=read_json)
+# The first one that matches is taken.
+FORMATS = (
+    JSON,
+    Format(name="PubMed XML", suffixes=(".xml",), matches=is_xml, read=read_pubmed_xml),
+    Format(name="RIS", suffixes=(".ris",), matches=is_ris, read=read_ris),
+    Format(name="MEDLINE", suffixes=(".nbib", ".medline"), matches=is_medline, read=read_medline),
+    Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), matches=is_table, read=read_table),
+)
+RECORD_SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
+FORMAT_NAMES = ", ".join(kind.name for kind in FORMATS)
+
+
+def detect_format(head: bytes, name: str) -> Format:
+    """The format of a file from its first bytes; where they tell nothing, from its name; else JSON, a record a line."""
+    text = decode_head(head)
+    by_content = (kind for kind in FORMATS if text and kind.matches(text))
+    by_name = (kind for kind in FORMATS if text and _suffix(name) in kind.suffixes)
+    return next(by_content, next(by_name, JSON))
+
+
+def _suffix(name: str) -> str:
+    return PurePath(name.lower().removesuffix(".gz")).suffix
