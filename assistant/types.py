@@ -122,6 +122,27 @@ class Answer:
 
         return render_markdown(self)
 
+    def to_csl_json(self) -> list[dict[str, Any]]:
+        """The records that are cited, each once, as items of CSL-JSON."""
+        from assistant.export.csl import to_csl_json
+
+        return to_csl_json(self._cited_records())
+
+    def to_bibtex(self) -> str:
+        """The records that are cited, each once, as BibTeX."""
+        from assistant.export.bibtex import to_bibtex
+
+        return to_bibtex(self._cited_records())
+
+    def to_ris(self) -> str:
+        """The records that are cited, each once, as RIS."""
+        from assistant.export.ris import to_ris
+
+        return to_ris(self._cited_records())
+
+    def _cited_records(self) -> list[Record]:
+        return [citation.record for citation in self.citations]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerEvent:

@@ -43,14 +43,10 @@ _FIELDS = {
 
 def to_bibtex(records: Sequence[Record]) -> str:
     """The records as BibTeX `@article` entries in UTF-8, each record once; the keys are those of `citation_keys`."""
-    from bibtexparser import BibtexFormat, Library, write_string
+    from bibtexparser.entrypoint import write_string
+    from bibtexparser.library import Library
 
-    form = BibtexFormat()
-    form.indent = "  "
-    form.block_separator = "\n"
-    library = Library([_as_entry(item) for item in to_csl_json(records)])
-    text: str = write_string(library, bibtex_format=form)
-    return text
+    return write_string(Library([_as_entry(item) for item in to_csl_json(records)]))
 
 
 def _as_entry(item: CslItem) -> Entry:

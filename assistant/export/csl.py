@@ -32,7 +32,10 @@ def to_csl_json(records: Sequence[Record]) -> list[CslItem]:
 
 def unique_records(records: Sequence[Record]) -> list[Record]:
     """Each record once, in the order in which they first come."""
-    return list({record.record_id: record for record in reversed(records)}.values())[::-1]
+    unique: dict[str, Record] = {}
+    for record in records:
+        unique.setdefault(record.record_id, record)
+    return list(unique.values())
 
 
 def csl_item(record: Record, key: str) -> CslItem:
@@ -72,7 +75,8 @@ def split_pages(pages: str) -> tuple[str, str | None]:
 def citation_keys(records: Sequence[Record]) -> list[str]:
     """A key for each record, as "smith2025bone": the first author, the year and the first telling word of the title.
 
-    What the record does not give is left out; without an author there are two words of the title. The second of two records with one key gets an "a", the third a "b".
+    What the record does not give is left out; without an author there are two words of the title. The second of two
+    records with one key gets an "a", the third a "b".
     """
     used: set[str] = set()
     keys = []

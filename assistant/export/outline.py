@@ -1,0 +1,155 @@
+"""What a document made of a conversation says, before it is written in a format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+from assistant.export.names import one_line
+from assistant.export.styles import format_references
+from assistant.rendering import link_address, link_text
+from assistant.types import Answer, Citation
+from index.errors import WrongUseError
+from index.types import Record
+
+TITLE = "Answers from case reports"
+
+# The marks that stand before or behind a statement; those inside of one are the record's own.
+_MARKS = re.compile(r"^(?:\[\d+\] )+|(?: \[\d+\])+$")
+_BUILD_TIME = re.compile(r"\d{8}T\d{6}Z")
+
+
+class Quote(NamedTuple):
+    """A sentence that an answer rests on: the number of its reference, the section it stands in, its words."""
+
+    number: int
+    section: str | None
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What stands before the sentence."""
+        return f"[{self.number}] {self.section}:" if self.section else f"[{self.number}]"
+
+
+class Reference(NamedTuple):
+    """A record that is cited, with its links as (what the link says, address)."""
+
+    number: int
+    text: str
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredQuestion:
+    """A question with its answer, as lines of plain text whose `[n]` number the document's references.
+
+    `remarks` say what was searched where it is not the question, and how the answer was made; `notes` are its warnings.
+    """
+
+    question: str
+    lines: list[str]
+    remarks: list[str]
+    quotes: list[Quote]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A conversation as a document; no text in it holds a line break or a character that cannot be stored."""
+
+    origins: list[str]
+    questions: list[AnsweredQuestion]
+    references: list[Reference]
+
+
+def outline_conversation(answers: Sequence[Answer]) -> Outline:
+    """The document of a conversation; a record has one number in all of it, in the order of first use.
+
+    Raises:
+        WrongUseError: there are no answers.
+    """
+    if not answers:
+        raise WrongUseError("a conversation without answers cannot be exported", remedy="ask a question first")
+    records = {item.record.record_id: item.record for answer in answers for item in answer.citations}
+    numbers = {record_id: number for number, record_id in enumerate(records, 1)}
+    return Outline(
+        origins=[_describe_index(index_id) for index_id in dict.fromkeys(answer.index_id for answer in answers)],
+        questions=[_make_question(answer, numbers) for answer in answers],
+        references=_make_references(list(records.values())),
+    )
+
+
+def _describe_index(index_id: str) -> str:
+    """An index and, where its id begins with the time of its build, the day."""
+    built = _BUILD_TIME.match(index_id)
+    day = f", built on {datetime.strptime(built[0], '%Y%m%dT%H%M%SZ'):%-d %B %Y}" if built else ""
+    return f"Answered from the index {one_line(index_id)}{day}."
+
+
+def _make_question(answer: Answer, numbers: Mapping[str, int]) -> AnsweredQuestion:
+    renumbered = {item.number: numbers[item.record.record_id] for item in answer.citations}
+    lines = (_renumber(one_line(line), renumbered) for line in answer.text.splitlines())
+    searched = [f"Searched for: {one_line(answer.query)}"] if answer.query != answer.question else []
+    return AnsweredQuestion(
+        question=one_line(answer.question),
+        lines=[line for line in lines if line],
+        remarks=[*searched, _describe_making(answer)],
+        quotes=[Quote(renumbered[item.number], _section_of(item), one_line(item.quote)) for item in answer.citations],
+        notes=[f"Note: {one_line(warning)}" for warning in answer.warnings],
+    )
+
+
+def _renumber(line: str, numbers: Mapping[int, int]) -> str:
+    """A statement whose marks number records, not sentences; two sentences of one record make one mark."""
+
+    def swap(found: re.Match[str]) -> str:
+        marks = [int(mark) for mark in re.findall(r"\d+", found[0])]
+        if not numbers.keys() >= set(marks):
+            return found[0]
+        text = " ".join(f"[{number}]" for number in dict.fromkeys(numbers[mark] for mark in marks))
+        return f"{text} " if found.start() == 0 else f" {text}"
+
+    return _MARKS.sub(swap, line)
+
+
+def _describe_making(answer: Answer) -> str:
+    chance = f"the reports answer the question with a probability of {answer.confidence:.0%}"
+    if answer.status == "insufficient_evidence":
+        return f"No statement was found that could be cited; {chance}."
+    if answer.mode == "extractive":
+        return f"Made of sentences of the reports; {chance}."
+    left_out = ", what is not supported is left out" if answer.status == "partial" else ""
+    model = one_line(answer.model or "a chat model")
+    return f"Written by {model}, each statement checked against the sentences it cites{left_out}; {chance}."
+
+
+def _section_of(citation: Citation) -> str | None:
+    if citation.field == "title":
+        return "Title"
+    labels = (label for label, start, end in citation.record.sections if start <= citation.start < end)
+    return one_line(next(labels, "")) or None
+
+
+def _make_references(records: Sequence[Record]) -> list[Reference]:
+    """References in the AMA's style; what they link to stands in the links alone."""
+    texts = format_references([replace(record, doi=None, url=None) for record in records], "ama")
+    return [
+        Reference(number, text, _make_links(record))
+        for number, (text, record) in enumerate(zip(texts, records, strict=True), 1)
+    ]
+
+
+def _make_links(record: Record) -> list[tuple[str, str]]:
+    links = []
+    if record.doi:
+        links.append((link_text(record), f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"))
+    if record.pmid:
+        links.append((f"PMID {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{quote(record.pmid)}/"))
+    if not links and record.url and record.url.startswith(("http://", "https://")):
+        links.append((link_text(record), link_address(record.url)))
+    return [(one_line(text), address) for text, address in links]
