@@ -47,7 +47,7 @@ _IS_PART = re.compile(
 _NAMES_SEVERAL = re.compile(
     r"\b(?:(?:second|third|the\s+other|each)\s+patient|both\s+(?:patients|cases)|^(?:the|our|all)\s+patients|(?:case|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
     r"|(?:these|all|our|the)\s+(?:two|three|four|five)\s+(?:patients|cases|children|women|men|infants)"
-    r"|(?:he|she)\s+too|case\s+series)\b",
+    r"|(?:he|she)\s+too)\b",
     re.IGNORECASE,
 )
 
@@ -95,7 +95,9 @@ def find_age(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
     ages = [patient.age for patient in patients.presented]
     if not patients.are_several:
         return ages or [age for sentence in sentences for age in find_vague_ages(sentence)][:1]
-    if len(ages) > 1 or any(len(find_figures(age.text)) > 1 or _is_within(age, patients.phrase) for age in ages):
+    if len(ages) > 1 or any(
+        len(find_figures(age.text)) > 1 or (patients.phrase and age.is_within(patients.phrase)) for age in ages
+    ):
         return ages
     return [patients.phrase] if patients.phrase and VAGUE_AGE.search(patients.phrase.text) and not ages else []
 
@@ -155,10 +157,6 @@ def _find_count(sentence: Sentence) -> Span | None:
         if sentence.field == "title" or not before.strip() or _REPORTS.search(before) or before.endswith(" in "):
             return Span(sentence, *match.span())
     return None
-
-
-def _is_within(age: Span, count: Span | None) -> bool:
-    return count is not None and age.sentence == count.sentence and count.start <= age.start and age.end <= count.end
 
 
 def _is_one(key: tuple[tuple[str, str], ...]) -> bool:

@@ -28,3 +28,7 @@ class Span(NamedTuple):
     def after(self) -> str:
         """What stands after it in its sentence."""
         return self.sentence.text[self.end :]
+
+    def is_within(self, other: Span) -> bool:
+        """Whether all of it stands in another piece."""
+        return self.sentence == other.sentence and other.start <= self.start and self.end <= other.end

@@ -1,13 +1,44 @@
-"""Records to the case table: a row for each, its cells found by rules and by the reader."""
+"""Records to the case table: a row for each, its cells found by rules and by the reader.
+
+A cell is left empty where the rules find nothing and the reader is not sure: a wrong cell is worse than none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from assistant.cases.types import COLUMNS, CaseRow, CaseTable
+from assistant.cases.clauses import MAX_CELL_CHARS, shorten
+from assistant.cases.findings import find_condition, find_key_number, find_outcome
+from assistant.cases.patients import Patients, find_age, find_sex, read_patients
+from assistant.cases.places import find_setting
+from assistant.cases.spans import Span
+from assistant.cases.treatment import find_interventions
+from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
 from assistant.chat_models import ChatModel
+from assistant.evidence import Sentence, as_evidence, as_report, choose, is_background, sentence_logits, split_record
+from assistant.figures import find_figures
 from assistant.reader import Reader
 from index.types import Record
+
+# What the reader is asked for the columns that rules alone cannot fill.
+_ASKED: Mapping[ColumnName, str] = {
+    "condition": "What was the diagnosis?",
+    "intervention": "How was the patient treated?",
+    "outcome": "What was the outcome?",
+}
+_OF_EACH_PATIENT: tuple[ColumnName, ...] = ("age", "sex")
+# The reader's probability from which a sentence answers the question that the table is for.
+MIN_ANSWER_CHANCE = 0.3
+
+
+class ReadCase(NamedTuple):
+    """A record's sentences, the title first, and what the reader makes of each for each column that it is asked for."""
+
+    record: Record
+    sentences: tuple[Sentence, ...]
+    chances: Mapping[ColumnName, tuple[float, ...]]
 
 
 def tabulate_cases(
@@ -18,6 +49,90 @@ def tabulate_cases(
     With a question the key number is that of the sentence that answers it best, else that of the outcome. With a chat
     model it is asked for the cells of each record, and what it writes counts where its record says so.
     """
-    return CaseTable(
-        rows=tuple(CaseRow(record=record, cells=dict.fromkeys(c.name for c in COLUMNS)) for record in records)
+    rows = [_make_row(case, question) for case in read_cases(records, reader, question)]
+    return CaseTable(rows=tuple(rows))
+
+
+def read_cases(records: Sequence[Record], reader: Reader, question: str | None) -> list[ReadCase]:
+    """The records as the reader sees them, without their background."""
+    split = [tuple(split_record(record)) for record in records]
+    reports = [as_report(sentences) for sentences in split]
+    asked = dict(_ASKED) | ({"key_number": question} if question else {})
+    chances: dict[ColumnName, list[list[float]]] = {
+        name: [
+            choose(sentence_logits(sentences, reading))
+            for sentences, reading in zip(split, reader.read(query, reports), strict=True)
+        ]
+        for name, query in asked.items()
+    }
+    return [
+        _without_background(record, sentences, {name: of_all[place] for name, of_all in chances.items()})
+        for place, (record, sentences) in enumerate(zip(records, split, strict=True))
+    ]
+
+
+def _without_background(
+    record: Record, sentences: Sequence[Sentence], chances: Mapping[ColumnName, Sequence[float]]
+) -> ReadCase:
+    kept = [place for place, sentence in enumerate(sentences) if not is_background(record, sentence)]
+    return ReadCase(
+        record,
+        tuple(sentences[place] for place in kept),
+        {name: tuple(values[place] for place in kept) for name, values in chances.items()},
     )
+
+
+def _make_row(case: ReadCase, question: str | None) -> CaseRow:
+    sentences, chances = case.sentences, case.chances
+    patients = read_patients(sentences)
+    outcome = find_outcome(sentences, chances["outcome"], patients.are_several)
+    found: dict[ColumnName, list[Span]] = {
+        "age": find_age(sentences, patients),
+        "sex": find_sex(sentences, patients),
+        "setting": find_setting(sentences),
+        "condition": find_condition(sentences, chances["condition"]),
+        "intervention": find_interventions(sentences, chances["intervention"]),
+        "outcome": outcome,
+        "key_number": _find_key_number(case, outcome, question),
+    }
+    cells = {name: make_cell(case.record, spans) for name, spans in found.items()}
+    cells |= {name: _make_patient_cell(case.record, found[name], patients) for name in _OF_EACH_PATIENT}
+    return CaseRow(record=case.record, cells=cells)
+
+
+def make_cell(record: Record, spans: Sequence[Span]) -> Cell | None:
+    """The cell of some pieces of a record's sentences, None where there is none."""
+    if not spans:
+        return None
+    sources = dict.fromkeys(span.sentence for span in spans)
+    return Cell(
+        text="; ".join(shorten(span.text, MAX_CELL_CHARS // len(spans)) for span in spans),
+        sources=tuple(as_evidence(record, sentence, key="", score=0.0) for sentence in sources),
+    )
+
+
+def _find_key_number(case: ReadCase, outcome: Sequence[Span], question: str | None) -> list[Span]:
+    """The figure of the sentence that answers the question, else of the outcome."""
+    answering: list[Sentence] = []
+    if question and case.sentences:
+        chance, sentence = max(zip(case.chances["key_number"], case.sentences, strict=True), key=lambda item: item[0])
+        answering = [sentence] if chance >= MIN_ANSWER_CHANCE else []
+    sentences = [*answering, *(span.sentence for span in outcome)]
+    return next((found for sentence in sentences if (found := find_key_number(sentence, question))), [])
+
+
+def _make_patient_cell(record: Record, spans: Sequence[Span], patients: Patients) -> Cell | None:
+    """The cell of ages or sexes; of several patients, with their number before it."""
+    cell, phrase = make_cell(record, spans), patients.phrase
+    if cell is None or not patients.are_several:
+        return cell
+    if phrase is None:
+        number = str(len(spans)) if len(spans) > 1 else "several"
+        return replace(cell, text=f"{number} patients: {cell.text}")
+    if all(span.is_within(phrase) for span in spans):
+        return make_cell(record, [phrase])
+    told = sum(max(1, len(find_figures(span.text))) for span in spans)
+    are_all = find_figures(phrase.text)[0].number == str(told) or len(spans) == 1
+    lead = f"{phrase.text}{'' if are_all else ', among them'}"
+    with_phrase = make_cell(record, [phrase, *spans])
+    return with_phrase and replace(with_phrase, text=shorten(f"{lead}: {'; '.join(span.text for span in spans)}"))

@@ -1,0 +1,166 @@
+"""The condition, the outcome and the key number of a case, in the record's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from assistant.cases.ages import find_ages, is_in_general
+from assistant.cases.clauses import find_clauses
+from assistant.cases.spans import Span
+from assistant.evidence import Sentence
+from assistant.figures import find_figures
+from index.lexical import analyse
+
+# The reader's probability from which a sentence is taken without a word that tells, and with one.
+MIN_CHANCE = 0.6
+MIN_CHANCE_WITH_CUE = 0.02
+# What words that tell an end add to it; without the reader such a sentence is enough only where they leave no doubt.
+ENDED_WEIGHT = 0.5
+ENDED_FOR_SURE_WEIGHT = 0.65
+MAX_FIGURE_CHARS = 90
+
+_TITLE_TAIL = re.compile(
+    r"[\s:.,;–—-]*\(?\b(?:an?\s+|the\s+first\s+)?(?:(?:rare|unusual|interesting|illustrative|brief|first|two|three|four|five|\d+)\s+)*"
+    r"(?:case\s+(?:reports?|stud(?:y|ies)|presentation|series|descriptions?)|reports?\s+of\s+(?:an?|one|two|three|four|five|\d+)\s+"
+    r"cases?|letter)\b.*$",
+    re.IGNORECASE,
+)
+_OF_WHOM = (
+    r"(?=\s*(?:[,.;(]|\bin\s+(?:an?|the|our|this|two|three|whom|which)\b|\bof\s+(?:an?|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)|"
+    r"\b(?:was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for|"
+    r"complicat\w+|underwent|presented|presenting|developed|at|on|whose|following|occurring|treated|associated|with|secondary|"
+    r"due|caused|from|to)\b|$))"
+)
+_NAMES_CONDITION = tuple(
+    re.compile(pattern + _OF_WHOM, re.IGNORECASE)
+    for pattern in (
+        r"\bdiagnos(?:ed|is)\s+(?:with|as\s+having|as|of|was)\s+(?:an?\s+|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
+        r"\b(?:diagnosis|confirmed|revealed|proved|demonstrated)\s+(?:of\s+|to\s+be\s+|the\s+(?:presence|diagnosis)\s+of\s+)"
+        r"(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
+        r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
+        r"(?P<what>(?!an?\s|\d|\w+[\s-]year)[^,.;()]{3,90}?)",
+        r"\b(?:man|woman|boy|girl|male|female|patient|infant|child|lady|neonate)\s+(?:\(?[A-Z]\w*\)?\s+)?with\s+(?:an?\s+|the\s+)?"
+        r"(?P<what>(?!history|past|the\s+history|complaints?)[^,.;()]{3,90}?)",
+    )
+)
+_WAS_DIAGNOSED = re.compile(
+    r"(?:^|[,;]\s+|\band\s+|:\s+)(?:the\s+|an?\s+)?(?P<what>[^,;:]{3,90}?)\s+(?:was|were)\s+(?:finally\s+|then\s+|initially\s+)?diagnosed\b",
+    re.IGNORECASE,
+)
+_ENDED = re.compile(
+    r"\b(?:died|dead|death|fatal|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission|recur\w*|relaps\w*"
+    r"|normali[sz]\w*|returned\s+to\s+normal|cured?|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*"
+    r"|(?:went|go)\s+home|gone|stayed|normal|uneventful\w*|subsid\w*|cleared|vanished|eased|no\s+(?:further|evidence|signs?|recurrence|sequel\w*|"
+    r"complications?)|without\s+(?:recurrence|complications?|sequel\w*|relapse)|satisf\w+|successful\w*|remain\w*|expired|"
+    r"deteriorat\w*|follow[\s-]?up|responded|alive|well)\b",
+    re.IGNORECASE,
+)
+_ENDED_FOR_SURE = re.compile(
+    r"\b(?:(?:patient|he|she|man|woman|infant|boy|girl|child|who|died?)\b[^.;]*\b(?:died|recovered|was\s+discharged|expired|"
+    r"remain\w*\s+(?:well|free|asymptomatic|stable|disease|in)|survived|went\s+home|has\s+been\s+(?:well|free))"
+    r"|(?:no|without)\s+(?:\w+\s+)?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever|\w+itis|\w+emia)\s+"
+    r"(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)|complete(?:ly)?\s+(?:recover\w*|resol\w*|remission)|"
+    r"full\s+recovery|recovered\s+(?:fully|completely|uneventfully))\b",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(r"(?<![\w.,-])\d[\d.,·]*(?<![.,])(?![a-zA-Z]*\d)")
+_YEAR = re.compile(r"^(?:19|20)\d\d$")
+_TIME_UNITS = frozenset({"h", "day", "week", "month", "year", "min", "sec"})
+
+
+def find_condition(sentences: Sequence[Sentence], chances: Sequence[float]) -> list[Span]:
+    """What the case is of: what the title says, else the diagnosis in the sentence that is likeliest to tell it.
+
+    `chances` are the reader's, one for each sentence, that it tells the diagnosis.
+    """
+    if sentences and sentences[0].field == "title":
+        return [_trim_title(sentences[0])]
+    ranked = sorted(zip(chances, sentences, strict=True), key=lambda item: -item[0])
+    likely = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE_WITH_CUE and not is_in_general(sentence)]
+    named = [span for sentence in likely if (span := _name_condition(sentence))]
+    named += [span for sentence in sentences[:2] if (span := _name_condition(sentence))]
+    if named:
+        return named[:1]
+    best = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE and not is_in_general(sentence)]
+    return [Span(sentence, 0, len(sentence.text)) for sentence in best[:1]]
+
+
+def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_several: bool) -> list[Span]:
+    """How it ended: the sentence likeliest to tell, or its clauses that do; of several patients the whole sentence.
+
+    `chances` are the reader's, one for each sentence, that it tells the outcome.
+    """
+    own = [
+        (chance, place, sentence)
+        for place, (sentence, chance) in enumerate(zip(sentences, chances, strict=True))
+        if sentence.field == "abstract" and not is_in_general(sentence)
+    ]
+    scored = [(chance + _weigh_end(sentence), place, sentence) for chance, place, sentence in own]
+    score, _, best = max(scored, default=(0.0, 0, None))
+    if best is None or score < MIN_CHANCE:
+        return []
+    return [Span(best, 0, len(best.text))] if are_several else [_cut_outcome(best)]
+
+
+def _weigh_end(sentence: Sentence) -> float:
+    """What the words of a sentence add to the reader's probability that it tells the outcome."""
+    if _ENDED_FOR_SURE.search(sentence.text):
+        return ENDED_FOR_SURE_WEIGHT
+    return ENDED_WEIGHT if _ENDED.search(sentence.text) else 0.0
+
+
+def find_key_number(sentence: Sentence, question: str | None) -> list[Span]:
+    """The figure of a sentence that is most telling for a question, with the words around it; nothing without one."""
+    ages = [(age.start, age.end) for age in find_ages(sentence)]
+    asked = set(analyse(question or ""))
+    found = [
+        span
+        for match in _FIGURE.finditer(sentence.text)
+        if not _YEAR.match(match[0]) and not any(start <= match.start() < end for start, end in ages)
+        if (span := _around(sentence, match.start(), match.end()))
+    ]
+    if not found:
+        return []
+    return [max(found, key=lambda span: (_telling(span, asked), -span.start))]
+
+
+def _telling(span: Span, asked: set[str]) -> tuple[int, int]:
+    """How much a figure tells: the words of the question around it, then whether it measures anything but time."""
+    units = {unit for _, unit in find_figures(span.text)}
+    return len(asked.intersection(analyse(span.text))), 2 * bool(units - _TIME_UNITS - {None}) + bool(
+        units & _TIME_UNITS
+    )
+
+
+def _around(sentence: Sentence, start: int, end: int) -> Span | None:
+    """The words around a figure, up to the next comma or the end of its clause."""
+    clause = next((c for c in find_clauses(sentence) if c.start <= start and end <= c.end), None)
+    if clause is None:
+        return None
+    text = sentence.text
+    first = max([0, *(stop.end() for stop in re.finditer(r",\s|[(\[](?!.*[)\]])", text[clause.start : start]))])
+    last = re.search(r",\s|[)\];]", text[end : clause.end])
+    return Span(sentence, clause.start + first, end + last.start() if last else clause.end)
+
+
+def _trim_title(title: Sentence) -> Span:
+    """The title without "a case report" and its stop."""
+    tail = _TITLE_TAIL.search(title.text)
+    end = tail.start() if tail and tail.start() > 0 else len(title.text)
+    return Span(title, 0, len(title.text[:end].rstrip(" .:;,-[]")) or len(title.text))
+
+
+def _name_condition(sentence: Sentence) -> Span | None:
+    """The condition that a sentence names."""
+    for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:]):
+        if match := pattern.search(sentence.text):
+            return Span(sentence, *match.span("what"))
+    return None
+
+
+def _cut_outcome(sentence: Sentence) -> Span:
+    """The sentence from its first clause that tells an end to its last."""
+    clauses = list(find_clauses(sentence))
+    ended = [clause for clause in clauses if _ENDED.search(clause.text)] or clauses
+    return Span(sentence, ended[0].start, ended[-1].end)
