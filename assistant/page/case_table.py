@@ -23,7 +23,7 @@ class CaseTableTab:
         """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
         table = gr.State(None)
-        shown = gr.HTML(render_table(None), elem_id="case-table", js_on_load=None)
+        shown = gr.HTML(render_table(None), elem_id="case-table", js_on_load=None, apply_default_css=False)
         with gr.Row():
             csv = gr.Button("Save as CSV", size="sm", min_width=120)
             xlsx = gr.Button("Save as Excel", size="sm", min_width=120)

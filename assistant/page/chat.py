@@ -47,7 +47,9 @@ class ChatTab:
                 self.question = self._add_question()
                 self.controls = Controls(assistant)
             with gr.Column(scale=5, min_width=300):
-                self.evidence = gr.HTML(render_evidence(()), elem_id="evidence", js_on_load=None)
+                self.evidence = gr.HTML(
+                    render_evidence(()), elem_id="evidence", js_on_load=None, apply_default_css=False
+                )
                 add_save_buttons(self.conversation)
                 self._verdicts = VerdictForm(
                     FeedbackStore(assistant.settings.feedback_path), self.conversation, self.chatbot

@@ -12,6 +12,7 @@ from index.types import Filters
 
 QUOTES = "Quotes"
 MAX_RECORDS = 20
+ANY_YEAR = ("Any", 0)
 
 
 class Controls:
@@ -22,10 +23,10 @@ class Controls:
         self._assistant = assistant
         with gr.Accordion("Search options", open=False, elem_id="options"):
             with gr.Row():
-                self.year_from = gr.Number(label="From year", precision=0, minimum=1800, maximum=2100, min_width=120)
-                self.year_to = gr.Number(label="To year", precision=0, minimum=1800, maximum=2100, min_width=120)
+                self.year_from = gr.Dropdown(label="From year", choices=[ANY_YEAR], value=0, min_width=110)
+                self.year_to = gr.Dropdown(label="To year", choices=[ANY_YEAR], value=0, min_width=110)
                 self.top_k = gr.Slider(
-                    label="Reports read for an answer",
+                    label="Reports to read",
                     minimum=1,
                     maximum=max(MAX_RECORDS, assistant.settings.top_k),
                     step=1,
@@ -50,10 +51,16 @@ class Controls:
         """The components whose values `filters` and `adapt` take, in their order."""
         return [self.year_from, self.year_to, self.journals, self.types, self.open_access, self.top_k, self.style]
 
+    @property
+    def offered(self) -> list[Any]:
+        """The components whose choices are those that the library has."""
+        return [self.year_from, self.year_to, self.journals, self.types]
+
     def offer(self, overview: LibraryOverview) -> list[Any]:
-        """The choices of journals and article types that a library has."""
+        """The choices that a library has, in the order of `offered`."""
+        years = [ANY_YEAR, *((str(year), year) for year in reversed(overview.years))]
         types = sorted(overview.publication_types, key=str.casefold)
-        return [gr.Dropdown(choices=overview.journal_names), gr.Dropdown(choices=types)]
+        return [gr.Dropdown(choices=choices) for choices in (years, years, overview.journal_names, types)]
 
     @staticmethod
     def filters(year_from: Any, year_to: Any, journals: Any, types: Any, open_access: Any, *_: Any) -> Filters:
@@ -63,8 +70,8 @@ class Controls:
             WrongUseError: the years are the wrong way round.
         """
         return Filters(
-            year_from=int(year_from) if year_from else None,
-            year_to=int(year_to) if year_to else None,
+            year_from=year_from or None,
+            year_to=year_to or None,
             journals=tuple(journals or ()),
             publication_types=tuple(types or ()),
             open_access=True if open_access else None,

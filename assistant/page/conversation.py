@@ -139,12 +139,13 @@ def _render_answer(exchange: Exchange, answer: Answer) -> list[str]:
     parts = [_render_text(answer.text, exchange.exchange_id)]
     if answer.query != answer.question and answer.citations:
         parts.insert(0, f"*Searched for: {escape_markdown(answer.query)}*")
-    parts += [_render_source(group, exchange.exchange_id) for group in by_record(answer.citations)]
+    sources = (_render_source(group, exchange.exchange_id) for group in by_record(answer.citations))
+    parts.append("\n".join(sources))
     if exchange.refusal is not None:
         parts += _render_refusal(exchange, exchange.refusal)
     if check := describe_check(answer):
         parts.append(f"*{escape_markdown(check)}*")
-    return parts + [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
+    return [part for part in parts if part] + [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
 
 
 def by_record(citations: Sequence[Citation]) -> list[list[Citation]]:

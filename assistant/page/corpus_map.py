@@ -30,7 +30,12 @@ class MapTab:
         """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
         self._drawn: WeakKeyDictionary[OpenBuild, str] = WeakKeyDictionary()
-        self.map = gr.HTML('<p class="hint">The map is being drawn.</p>', elem_id="corpus-map", js_on_load=_PICK_SCRIPT)
+        self.map = gr.HTML(
+            '<p class="hint">The map is being drawn.</p>',
+            elem_id="corpus-map",
+            js_on_load=_PICK_SCRIPT,
+            apply_default_css=False,
+        )
         tab.select(self._draw, None, self.map, show_progress_on=self.map, concurrency_limit=1, api_visibility="private")
 
     def question_about(self, event: gr.EventData) -> str:

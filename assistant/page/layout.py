@@ -27,7 +27,7 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
     page = gr.Blocks(title=TITLE, analytics_enabled=False)
     with page:
         with gr.Row(elem_id="heading-row"):
-            heading = gr.HTML(_describe(assistant), elem_id="heading", js_on_load=None)
+            heading = gr.HTML(_describe(assistant), elem_id="heading", js_on_load=None, apply_default_css=False)
             theme = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
         with gr.Tabs():
             with gr.Tab("Ask"):
@@ -41,16 +41,16 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
         gr.Markdown(NOT_ADVICE, elem_classes="muted")
         chat.let_ask(map_of_library.map.select, map_of_library.question_about)
         theme.click(None, None, None, js=_SWITCH_THEME, api_visibility="private")
-        choices = [chat.controls.journals, chat.controls.types]
+        described = [*chat.controls.offered, heading]
 
-        def offer_choices() -> list[Any]:
+        def describe() -> list[Any]:
             return [*chat.controls.offer(read_overview(assistant.index.current())), _describe(assistant)]
 
         page.load(None, None, None, js=_RESTORE_THEME, api_visibility="private")
-        page.load(offer_choices, None, [*choices, heading], **_PRIVATE)
+        page.load(describe, None, described, **_PRIVATE)
         page.load(library.show, None, library.facts, **_PRIVATE)
         page.load(library.permit, None, [library.form, library.permission], **_PRIVATE)
-        library.added.then(offer_choices, None, [*choices, heading], **_PRIVATE)
+        library.added.then(describe, None, described, **_PRIVATE)
         add_endpoints(assistant)
     return page
 

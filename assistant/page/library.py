@@ -30,11 +30,11 @@ class LibraryTab:
     def __init__(self, assistant: Assistant, settings: PageSettings) -> None:
         """Add the tab's parts to the page that is being built."""
         self._assistant, self._settings = assistant, settings
-        self.facts = gr.HTML(elem_id="library", js_on_load=None)
+        self.facts = gr.HTML(elem_id="library", js_on_load=None, apply_default_css=False)
         with gr.Group(visible=False) as self.form:
             files = gr.File(label="New records: JSON, XML, nbib, RIS or CSV", file_count="multiple")
             add = gr.Button("Add to the library", variant="primary")
-            self.outcome = gr.HTML(elem_id="outcome", js_on_load=None)
+            self.outcome = gr.HTML(elem_id="outcome", js_on_load=None, apply_default_css=False)
         self.permission = gr.Markdown(elem_classes="muted")
         added = add.click(self._add, files, [self.outcome, files], concurrency_limit=1, **_PRIVATE)
         self.added = added.then(self.show, None, self.facts, show_progress="hidden", **_PRIVATE)

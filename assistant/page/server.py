@@ -15,7 +15,7 @@ from assistant.assistant import Assistant
 from assistant.mcp_server import mount_mcp
 from assistant.page.layout import TITLE, build_page
 from assistant.page.settings import PageSettings
-from assistant.page.theme import THEME, read_script, read_style
+from assistant.page.theme import THEME, read_head
 from index.errors import WrongUseError
 
 MAX_UPLOAD = "200mb"
@@ -56,8 +56,7 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         max_file_size=MAX_UPLOAD,
         show_error=True,
         theme=THEME,
-        css=read_style(),
-        head=read_script(),
+        head=read_head(),
         ssr_mode=False,
         pwa=False,
     )

@@ -39,11 +39,10 @@ THEME = gr.themes.Soft(
 )
 
 
-def read_style() -> str:
-    """The page's own style sheet."""
-    return files("assistant.page").joinpath("static", "page.css").read_text("utf-8")
+def read_head() -> str:
+    """The page's style and script as they go into its head; Gradio rewrites the rules of a style it is passed."""
+    return f"<style>{_read('page.css')}</style><script>{_read('page.js')}</script>"
 
 
-def read_script() -> str:
-    """The page's own script, as it goes into the head."""
-    return f"<script>{files('assistant.page').joinpath('static', 'page.js').read_text('utf-8')}</script>"
+def _read(name: str) -> str:
+    return files("assistant.page").joinpath("static", name).read_text("utf-8")

@@ -23,7 +23,7 @@ class VerdictForm:
     def __init__(self, store: FeedbackStore, conversation: gr.State, chatbot: gr.Chatbot) -> None:
         """Add the form to the page that is being built."""
         self._store = store
-        with gr.Accordion("Report a wrong answer or wrong evidence", open=False, elem_id="report"):
+        with gr.Accordion("Report an error", open=False, elem_id="report"):
             self.subject = gr.Dropdown(label="What is wrong", choices=self._choices(None), value=WHOLE_ANSWER)
             comment = gr.Textbox(label="Comment", lines=2, max_length=MAX_COMMENT_CHARS)
             send = gr.Button("Send", size="sm")
