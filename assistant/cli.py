@@ -1,9 +1,10 @@
-"""The command line: ask, chat, serve, index, evaluate, doctor."""
+"""The command line: ask, chat, serve, index, feedback, evaluate, doctor."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -29,6 +30,8 @@ app = typer.Typer(
 )
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build the index and look at it.")
 app.add_typer(index_app, name="index")
+feedback_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What users of the page said of answers.")
+app.add_typer(feedback_app, name="feedback")
 
 IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the index [env: CASECITE_INDEX_DIR].")]
 LlmOption = Annotated[str | None, typer.Option("--llm", help="Chat model, provider:model [env: CASECITE_LLM].")]
@@ -110,13 +113,14 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
     index: IndexOption = None,
     llm: LlmOption = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Serve the tools for language models too, at /mcp.")] = False,
 ) -> None:
     """Serve the web chat."""
     from assistant.assistant import Assistant
     from assistant.page import serve_page
 
     with Assistant.open(index, llm) as assistant:
-        serve_page(assistant, host=host, port=port)
+        serve_page(assistant, host=host, port=port, mcp=mcp)
 
 
 @index_app.command()
@@ -156,6 +160,27 @@ def info(
         return
     for name, value in manifest.model_dump(mode="json").items():
         typer.echo(f"{name:15} {manifest.embedder if name == 'embedder' else _as_text(value)}")
+
+
+@feedback_app.command("export")
+def export_feedback(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the questions to this file.")] = None,
+) -> None:
+    """Write what was judged as a question file for casecite evaluate, one JSON object a line."""
+    from assistant.feedback import FeedbackStore, export_questions
+    from assistant.settings import AssistantSettings
+
+    store = FeedbackStore(AssistantSettings().feedback_path)
+    questions = list(export_questions(store))
+    if not questions:
+        raise WrongUseError(f"no feedback in {store.path}", remedy="CASECITE_FEEDBACK_PATH names the file")
+    lines = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions)
+    if output is None:
+        typer.echo(lines, nl=False)
+    else:
+        _write(output, lines)
+    counts = Counter(question["kind"] for question in questions)
+    typer.echo(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())), err=True)
 
 
 @app.command()
@@ -227,6 +252,13 @@ def _describe(report: BuildReport) -> str:
     if report.rejected:
         lines.append(f"  all rejected input: {report.rejected_path}")
     return "\n".join(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise WrongUseError(f"cannot write {path}: {error.strerror}", remedy="choose another --output file") from error
 
 
 def _as_text(value: Any) -> str:

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from assistant.assistant import Assistant
 from assistant.condense import check_question
-from assistant.types import Answer, Citation, Place, QuotedField, Status, Turn
+from assistant.endpoint_types import (
+    AskResult,
+    IndexDescription,
+    RecordResult,
+    SearchResult,
+    describe_answer,
+    describe_passage,
+    describe_record,
+)
+from assistant.types import Turn
 from index.errors import WrongUseError
 from index.search import OpenBuild
-from index.types import Filters, Passage, Record
+from index.types import Filters, Record
 
 MAX_RECORDS = 50
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
@@ -47,103 +56,6 @@ RecordId = Annotated[
 ]
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Reference(_Result):
-    """Which report it is. `is_digest` says that its text is a digest in other words, not the published abstract."""
-
-    record_id: str
-    title: str | None
-    authors: tuple[str, ...]
-    journal: str | None
-    year: int | None
-    doi: str | None
-    pmid: str | None
-    url: str | None
-    retracted: bool
-    is_digest: bool
-
-
-class CitedQuote(Reference):
-    """A sentence that statements rest on: `quote` is `abstract[start:end]` of the record, or that span of its title."""
-
-    number: int = Field(description="The [n] by which statements cite it.")
-    quote: str = Field(description="The sentence, word for word.")
-    section: str | None = Field(description="The part of the abstract in which it stands, such as “Case presentation”.")
-    field: QuotedField
-    start: int
-    end: int
-
-
-class Statement(_Result):
-    """One statement of an answer and the numbers of the citations that it rests on."""
-
-    text: str
-    citations: tuple[int, ...]
-
-
-class AskResult(_Result):
-    """An answer. With `insufficient_evidence` the reports do not say: there are no statements and no citations."""
-
-    answer: str = Field(description="The whole answer; every [n] in it is a citation.")
-    status: Status = Field(description="“partial”: what the cited sentences did not support was left out.")
-    confidence: float = Field(ge=0, le=1, description="The probability that the reports answer the question.")
-    statements: tuple[Statement, ...]
-    citations: tuple[CitedQuote, ...]
-    warnings: tuple[str, ...]
-    query: str = Field(description="What was searched; other than the question if that is a follow-up.")
-    index_id: str
-
-
-class FoundRecord(Reference):
-    """A report that was found, with the passage of its abstract that fits the query best."""
-
-    rank: int = Field(ge=1)
-    score: float = Field(ge=0, le=1, description="Comparable within one result only.")
-    passage: str
-    section: str | None
-
-
-class SearchResult(_Result):
-    """Reports, the best first."""
-
-    records: tuple[FoundRecord, ...]
-    index_id: str
-
-
-class LabelledSection(_Result):
-    """A part of an abstract: `abstract[start:end]`."""
-
-    label: str
-    start: int
-    end: int
-
-
-class RecordResult(Reference):
-    """One report as it stands in the index."""
-
-    abstract: str
-    sections: tuple[LabelledSection, ...]
-    volume: str | None
-    pages: str | None
-    pmcid: str | None
-    publication_types: tuple[str, ...]
-    is_open_access: bool | None
-
-
-class IndexDescription(_Result):
-    """What an index holds and how its questions are answered; without a chat model, answers are made of quotes."""
-
-    index_id: str
-    created_at: AwareDatetime
-    record_count: int
-    digest_count: int
-    embedder: str
-    chat_model: str | None
-
-
 class Endpoints:
     """The calls, on one assistant. None of them blocks the event loop."""
 
@@ -170,7 +82,7 @@ class Endpoints:
         thing at a time. Set a filter only where the user asked for it.
         """
         filters = _filters(year_from, year_to, journals, publication_types, open_access_only)
-        return _describe_answer(await self._assistant.aask(question, history or (), filters))
+        return describe_answer(await self._assistant.aask(question, history or (), filters))
 
     async def search_case_reports(
         self,
@@ -189,11 +101,7 @@ class Endpoints:
         there is always a best one, so read its passage before you speak of it.
         """
         filters = _filters(year_from, year_to, journals, publication_types, open_access_only)
-        text = check_question(query)
-        found = await asyncio.to_thread(self._assistant.search, text, limit, filters)
-        return SearchResult(
-            records=tuple(map(_describe_passage, found)), index_id=self._assistant.index.manifest.build_id
-        )
+        return await asyncio.to_thread(_search, self._assistant, check_question(query), limit, filters)
 
     async def get_record(self, record_id: RecordId) -> RecordResult:
         """Get one case report of the index by its identifier: the abstract and the bibliographic data.
@@ -201,25 +109,11 @@ class Endpoints:
         Use it to read around a quote, or for a DOI or PubMed number that the user named. It holds the abstract, not the
         full text. What is not in this index is an error, which does not mean that there is no such report.
         """
-        record = await asyncio.to_thread(_find_record, self._assistant.index.current(), record_id)
-        if record is None:
-            raise WrongUseError(
-                f"no record {record_id!r:.100} in this index",
-                remedy="give a record_id from a search, a DOI or a PubMed number",
-            )
-        return _describe_record(record)
+        return await asyncio.to_thread(_read_record, self._assistant, record_id)
 
     async def describe_index(self) -> IndexDescription:
         """Tell how many case reports the index holds, when it was built, and how questions are answered."""
-        manifest = self._assistant.index.manifest
-        return IndexDescription(
-            index_id=manifest.build_id,
-            created_at=manifest.created_at,
-            record_count=manifest.record_count,
-            digest_count=manifest.digest_count,
-            embedder=manifest.embedder.name,
-            chat_model=self._assistant.settings.llm,
-        )
+        return await asyncio.to_thread(_describe_index, self._assistant)
 
 
 def _filters(
@@ -238,6 +132,20 @@ def _filters(
     )
 
 
+def _search(assistant: Assistant, query: str, limit: int, filters: Filters) -> SearchResult:
+    found = assistant.search(query, limit, filters)
+    return SearchResult(records=tuple(map(describe_passage, found)), index_id=assistant.index.manifest.build_id)
+
+
+def _read_record(assistant: Assistant, name: str) -> RecordResult:
+    record = _find_record(assistant.index.current(), name)
+    if record is None:
+        raise WrongUseError(
+            f"no record {name!r:.100} in this index", remedy="give a record_id from a search, a DOI or a PubMed number"
+        )
+    return describe_record(record)
+
+
 def _find_record(build: OpenBuild, name: str) -> Record | None:
     """The record of a record id, a DOI or a PubMed number, however they are written."""
     text = name.strip()
@@ -253,48 +161,13 @@ def _find_record(build: OpenBuild, name: str) -> Record | None:
     return None
 
 
-def _describe_answer(answer: Answer) -> AskResult:
-    sections = {evidence.place: evidence.section for evidence in answer.evidence}
-    return AskResult(
-        answer=answer.text,
-        status=answer.status,
-        confidence=answer.confidence,
-        statements=tuple(
-            Statement(text=claim.text, citations=claim.citations) for claim in answer.claims if claim.supported
-        ),
-        citations=tuple(_describe_citation(citation, sections) for citation in answer.citations),
-        warnings=answer.warnings,
-        query=answer.query,
-        index_id=answer.index_id,
+def _describe_index(assistant: Assistant) -> IndexDescription:
+    manifest = assistant.index.manifest
+    return IndexDescription(
+        index_id=manifest.build_id,
+        created_at=manifest.created_at,
+        record_count=manifest.record_count,
+        digest_count=manifest.digest_count,
+        embedder=manifest.embedder.name,
+        chat_model=assistant.settings.llm,
     )
-
-
-def _describe_citation(citation: Citation, sections: dict[Place, str | None]) -> CitedQuote:
-    place = (citation.record.record_id, citation.field, citation.start, citation.end)
-    return CitedQuote(
-        **_describe_reference(citation.record),
-        number=citation.number,
-        quote=citation.quote,
-        section=sections.get(place),
-        field=citation.field,
-        start=citation.start,
-        end=citation.end,
-    )
-
-
-def _describe_passage(passage: Passage) -> FoundRecord:
-    return FoundRecord(
-        **_describe_reference(passage.record),
-        rank=passage.rank,
-        score=passage.score,
-        passage=passage.chunk.text,
-        section=passage.chunk.section,
-    )
-
-
-def _describe_record(record: Record) -> RecordResult:
-    return RecordResult.model_validate(record.to_dict() | {"sections": [s._asdict() for s in record.sections]})
-
-
-def _describe_reference(record: Record) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in Reference.model_fields}

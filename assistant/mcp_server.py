@@ -13,6 +13,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from assistant.assistant import Assistant
 from assistant.endpoints import Endpoints
@@ -64,7 +67,7 @@ def mount_mcp(app: FastAPI, assistant: Assistant, host: str = "127.0.0.1") -> No
     server_app = build_mcp(assistant).streamable_http_app(
         streamable_http_path=PATH, stateless_http=True, transport_security=_allow_hosts(host)
     )
-    app.router.routes.extend(server_app.routes)
+    app.router.routes.extend([Route(PATH, _refuse, methods=["GET", "DELETE"]), *server_app.routes])
     outer = app.router.lifespan_context
 
     @asynccontextmanager
@@ -73,6 +76,11 @@ def mount_mcp(app: FastAPI, assistant: Assistant, host: str = "127.0.0.1") -> No
             yield state
 
     app.router.lifespan_context = lifespan
+
+
+async def _refuse(_: Request) -> Response:
+    """To what opens or ends a session, and to browsers: there are none to open, as no call depends on another."""
+    return PlainTextResponse("For MCP clients, which send POST requests.\n", 405, {"Allow": "POST"})
 
 
 def _allow_hosts(host: str) -> TransportSecuritySettings:
