@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,7 @@ Progress = Callable[[str, int, int | None], None]
 
 # Texts are sorted by length over this many chunks before they are batched: padding is small, memory stays bounded.
 CHUNKS_A_STEP = 1_024
+CHUNKS_A_REPORT = 32  # a second or so of embedding between two calls of `progress`; a multiple of the batch size
 SELF_RECALL_SAMPLE = 50
 SAME_VECTOR = 0.999
 FULL_DISK_BYTES = 2_000_000
@@ -156,7 +157,8 @@ class _Run:
         self._previous = previous
         self._progress = progress
         self._records = RecordStore.create(build_dir / "records.sqlite")
-        self._chunk_count = 0
+        self._chunk_count = 0  # of those that are in the build
+        self._total_chunks = 0
 
     def build(self, paths: Sequence[str | Path]) -> Manifest:
         """Read, index, embed and verify; the build is complete but for its manifest, which is returned."""
@@ -207,6 +209,7 @@ class _Run:
         abbreviations = AbbreviationStore.create(self._build_dir / "abbreviations.sqlite")
         vectors = VectorStore.create(self._build_dir / "vectors", self._collection, self._settings.chroma_url)
         try:
+            self._total_chunks = self._records.count_chunks()
             for step in _steps(self._records):
                 records = [record for record, _ in step]
                 lexical.add(records)
@@ -224,14 +227,29 @@ class _Run:
     def _embed(self, step: Sequence[tuple[Record, list[Chunk]]], embedder: Embedder, vectors: VectorStore) -> None:
         carried = self._carried_vectors(step, embedder)
         pairs = [(record, chunk) for record, chunks in step for chunk in chunks]
-        new = [pair for pair in pairs if pair[1].chunk_id not in carried]
-        computed = embedder.embed_documents([embedding_text(record, chunk) for record, chunk in new])
-        by_id = carried | {chunk.chunk_id: vector for (_, chunk), vector in zip(new, computed, strict=True)}
+        new = {
+            chunk.chunk_id: embedding_text(record, chunk) for record, chunk in pairs if chunk.chunk_id not in carried
+        }
+        by_id = carried | self._computed_vectors(new, embedder, self._chunk_count + len(carried))
         records, chunks = [record for record, _ in pairs], [chunk for _, chunk in pairs]
         vectors.add(records, chunks, np.stack([by_id[chunk.chunk_id] for chunk in chunks]))
         self.tally.embedded += len(new)
         self._chunk_count += len(pairs)
-        self._progress("embedding chunks", self._chunk_count, self._records.count_chunks())
+        self._report_embedding(self._chunk_count)
+
+    def _computed_vectors(self, texts: Mapping[str, str], embedder: Embedder, done: int) -> dict[str, Vectors]:
+        """The vectors of texts by id; the longest first, so that those of like length are batched together."""
+        ids = sorted(texts, key=lambda chunk_id: -len(texts[chunk_id]))
+        found: dict[str, Vectors] = {}
+        for start in range(0, len(ids), CHUNKS_A_REPORT):
+            self._report_embedding(done + start)
+            part = ids[start : start + CHUNKS_A_REPORT]
+            vectors = embedder.embed_documents([texts[chunk_id] for chunk_id in part])
+            found.update(zip(part, vectors, strict=True))
+        return found
+
+    def _report_embedding(self, done: int) -> None:
+        self._progress("embedding chunks", done, self._total_chunks)
 
     def _carried_vectors(self, step: Iterable[tuple[Record, list[Chunk]]], embedder: Embedder) -> dict[str, Vectors]:
         """The vectors of chunks whose text is as it was in the build before, made by the same model and chunking."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -150,6 +151,71 @@ def test_a_second_builder_is_refused_at_once(tmp_path: Path, index_dir: Path) ->
     with FileLock(index_dir / "write.lock"), pytest.raises(BuildRunningError, match=r"another build is writing"):
         build_index([DEMO_RECORDS], index_dir)
     assert_still_answers(index_dir)
+
+
+def test_an_update_in_a_process_that_answers_disturbs_no_question(index_dir: Path) -> None:
+    """Each question is answered from the records as they were before, or as they are after."""
+    index = open_index(index_dir)
+    found: list[str] = []
+    errors: list[Exception] = []
+    is_over = Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            try:
+                build = index.current()
+                (best, *_) = build.search("rash after cider")
+                assert build.get_record(best.record.record_id) == best.record
+                found.append(f"{best.record.record_id} of {build.manifest.record_count}")
+            except Exception as error:
+                errors.append(error)
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        build_index([DEMO_RECORDS], index_dir, mode="update")
+        asked_before = len(found)
+        while len(found) < asked_before + 5 and not errors:
+            time.sleep(0.01)
+    finally:
+        is_over.set()
+        asking.join()
+    assert errors == []
+    assert list(dict.fromkeys(found)) == ["doi:10.5555/one of 1", "doi:10.5555/one of 41"]
+
+
+def test_a_second_update_in_the_same_process_is_refused_at_once(tmp_path: Path, index_dir: Path) -> None:
+    refused: list[float] = []
+
+    def start_another(step: str, done: int, total: int | None) -> None:
+        started = time.monotonic()
+        with pytest.raises(BuildRunningError, match=r"another build is writing"):
+            build_index([DEMO_RECORDS], index_dir, mode="update")
+        refused.append(time.monotonic() - started)
+
+    build_index([write_records(tmp_path / "in.jsonl", OTHER)], index_dir, mode="update", progress=start_another)
+    assert max(refused) < 1
+    assert open_index(index_dir).manifest.record_count == 2
+
+
+def test_progress_moves_through_all_chunks_in_small_steps(tmp_path: Path) -> None:
+    many = [
+        OTHER | {"pmid": str(number), "abstract": f"{OTHER['abstract']} Case {number}."} for number in range(1, 101)
+    ]
+    calls: list[tuple[str, int, int | None]] = []
+    build_index(
+        [write_records(tmp_path / "many.jsonl", *many)], tmp_path / "index", progress=lambda *call: calls.append(call)
+    )
+    assert list(dict.fromkeys(step for step, _, _ in calls)) == [
+        "reading records",
+        "loading the embedding model",
+        "embedding chunks",
+    ]
+    assert [done for step, done, _ in calls if step == "embedding chunks"] == [0, 32, 64, 96, 100]
+    assert {total for step, _, total in calls if step == "embedding chunks"} == {100}
+    calls.clear()
+    build_index([tmp_path / "many.jsonl"], tmp_path / "index", mode="update", progress=lambda *call: calls.append(call))
+    assert [done for step, done, _ in calls if step == "embedding chunks"] == [100], "vectors that are there are kept"
 
 
 def test_a_build_that_fails_leaves_nothing_behind(
