@@ -128,6 +128,9 @@ class TestNumbers:
         citation = Citation(number=1, record=FEVER, field="title", start=0, end=7, quote="A fever", url=None)
         assert "[1] Title: “A fever”" in docx_lines([make_answer("“A fever” [1]", (citation,))])
 
+    def test_a_number_that_is_no_citation_is_left_alone(self):
+        assert "As in [9]" in docx_lines([make_answer("As in [9]"), FIRST])
+
     def test_both_formats_say_the_same(self, conversation):
         text, _ = shown(conversation_to_markdown(conversation))
         words = [re.sub(r"^\d+\.\t", "", line) for line in docx_lines(conversation)]
@@ -210,6 +213,11 @@ class TestLinks:
         _, addresses = shown(conversation_to_markdown([make_answer("Hot. [1]", (cite(1, record, "She was hot."),))]))
         assert len(addresses) == 1
         assert addresses[0].startswith("https://example.org/a?b=c%3E)!")
+
+    def test_an_address_does_not_lead_out_of_a_single_answer_either(self):
+        record = replace(FEVER, url="https://example.org/>)![x](http://evil.example/p.png)")
+        _, addresses = shown(make_answer("Hot. [1]", (cite(1, record, "She was hot."),)).to_markdown())
+        assert len(addresses) == 1
 
     def test_no_other_kind_of_address_is_linked(self):
         record = replace(FEVER, url="javascript:alert(1)")
