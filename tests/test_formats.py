@@ -328,7 +328,7 @@ def test_xml_that_is_cut_off_gives_the_whole_articles_and_says_where_it_ends(tmp
         pytest.param('<?xml version="1.0" encoding="klingon"?><a/>', "unknown encoding", id="encoding"),
         pytest.param("<PubmedArticleSet>" + "<a>" * 200_000, "nested too deeply", id="deep"),
         pytest.param(xml(article(1).replace("Case 1", "\x00")), "not well-formed", id="nul"),
-        pytest.param(xml() + xml(article(1)), "junk after document", id="two-documents"),
+        pytest.param(xml(), "no article in the file", id="no-article"),
     ],
 )
 def test_xml_that_cannot_be_read_is_one_rejection(tmp_path: Path, content: str, reason: str) -> None:
@@ -390,18 +390,16 @@ def test_a_broken_medline_entry_is_rejected_at_its_line_and_the_others_are_read(
         medline(1),
         medline(2) + "and then the line was broken by a mail program\n",
         medline(3) + medline(4),  # no empty line between them
-        medline(5, "An ache in the caf\xe9.").encode("latin-1").decode("utf-8", "surrogateescape"),
+        medline(5, "An ache in the caf\udce9."),
         "PMID- 6\nTI  - no abstract\n",
         medline(7, "A boy had\n      \n      a fever."),
     ]
-    content = "\n".join(entries).encode("utf-8", "surrogateescape")
-    records, rejected = read(write(tmp_path / "a.nbib", content))
+    records, rejected = read(write(tmp_path / "a.nbib", "\n".join(entries).encode("utf-8", "surrogateescape")))
     assert pmids(records) == ["1", "3", "4", "7"]
     assert [(item.line, item.field) for item in rejected] == [(8, None), (17, None), (21, "abstract")]
     assert "six blanks" in rejected[0].reason
     assert "not UTF-8" in rejected[1].reason
-    json_safe = rejected[1].raw.encode()
-    assert b"\\udce9" in json_safe
+    assert b"caf\\udce9" in rejected[1].raw.encode(), "it can be stored"
 
 
 def test_medline_that_starts_within_an_entry_goes_on_with_the_next(tmp_path: Path) -> None:
@@ -439,6 +437,27 @@ def test_broken_ris_entries_are_rejected_at_their_lines_and_the_others_are_read(
     ] * 3
 
 
+def test_two_documents_in_one_file_are_read_as_far_as_the_first(tmp_path: Path) -> None:
+    records, (rejection,) = read(write(tmp_path / "a.xml", xml(article(1)) + xml(article(2))))
+    assert pmids(records) == ["1"]
+    assert (rejection.line, "junk after document" in rejection.reason) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("UR  - https://example.org/a;2-x?b=1", id="semicolon-within"),
+        pytest.param(
+            "UR  - see below\nUR  - https://example.org/a;2-x?b=1\nUR  - https://example.org/other", id="lines"
+        ),
+        pytest.param("UR  - https://example.org/a;2-x?b=1;https://example.org/other", id="semicolon-between"),
+    ],
+)
+def test_the_first_address_of_a_ris_entry_is_its_link(tmp_path: Path, lines: str) -> None:
+    (record,), _ = read(write(tmp_path / "a.ris", ris(1).replace("ID  - 1", lines)))
+    assert record.url == "https://example.org/a;2-x?b=1"
+
+
 def test_an_accession_number_of_another_database_is_no_pubmed_number(tmp_path: Path) -> None:
     records, _ = read(
         write(tmp_path / "a.ris", ris(11).replace("PubMed", "Scopus") + ris(12).replace("12\nAB", "PMID: 12\nAB"))
@@ -461,7 +480,7 @@ def test_lines_in_any_order_give_records_or_rejections(
     tmp_path_factory: pytest.TempPathFactory, content: str, suffix: str
 ) -> None:
     path = tmp_path_factory.mktemp("any") / f"a{suffix}"
-    path.write_bytes(content.encode("utf-8", "surrogateescape" if content.isprintable() else "surrogatepass"))
+    path.write_bytes(content.encode("utf-8", "surrogatepass"))
     for item in read_records([path]):
         assert isinstance(item, Record | Rejection)
 
@@ -530,6 +549,17 @@ def test_broken_rows_are_rejected_at_their_lines_and_the_others_are_read(tmp_pat
         (12, None),
     ]
     assert "5 cells in 3 columns" in rejected[0].reason
+
+
+def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
+    records, (rejection,) = read(write(tmp_path / "a.csv", "pmid,title,abstract\n"))
+    assert (records, rejection.reason) == ([], "no row below the columns' names")
+
+
+def test_empty_cells_at_the_end_may_be_too_many_or_too_few(tmp_path: Path) -> None:
+    rows = ["pmid,abstract,title", "1,A weaver sneezed.,Case 1,,", "2,A weaver sneezed."]
+    records, rejected = read(write(tmp_path / "a.csv", "\n".join(rows)))
+    assert (pmids(records), rejected) == (["1", "2"], [])
 
 
 def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest_of_a_long_file(tmp_path: Path) -> None:

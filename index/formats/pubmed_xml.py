@@ -79,6 +79,8 @@ def _read_articles(stream: BufferedReader, file: str) -> Iterator[RawRecord | Re
             entry += 1
             yield _read_article(element, file, entry)
             root.clear()  # what was read takes no more memory
+    if not entry:
+        yield Rejection(file=file, line=None, field=None, reason="no article in the file")
 
 
 def _read_article(element: Element, file: str, entry: int) -> RawRecord | Rejection:

@@ -25,6 +25,7 @@ FIELDS = {
 }
 
 _START = re.compile(r"^TY  -", re.MULTILINE)
+_ADDRESS = re.compile(r"https?://\S+?(?=\s|;http|$)")  # several stand on lines of their own, or after semicolons
 _PMCID = re.compile(r"PMC\d+")
 
 _Lines = Sequence[tuple[int, str]]
@@ -79,7 +80,7 @@ def _parse(entry: str) -> dict[str, list[str]]:
     from rispy.config import TAG_KEY_MAPPING
 
     tags = {tag: tag for tag in TAG_KEY_MAPPING}
-    parser = RisParser(mapping=tags, list_tags=list(tags), skip_unknown_tags=True)
+    parser = RisParser(mapping=tags, list_tags=list(tags), delimiter_tags_mapping={}, skip_unknown_tags=True)
     (values,) = parser.parse(entry)
     return {tag: values[tag] for tag in values.keys() - {"TY"}}
 
@@ -91,7 +92,7 @@ def _as_data(entry: dict[str, list[str]]) -> dict[str, Any]:
         "abstract": "\n".join(values["abstract"]),
         "authors": [given_name_first(name) for name in values["authors"]],
         "publication_types": [name for name in values["publication_types"] if not name.startswith("10.")],
-        "url": next((address for address in values["url"] if address.startswith(("http://", "https://"))), None),
+        "url": found[0] if (found := _ADDRESS.search(" ".join(values["url"]))) else None,
         "pages": "-".join(page for tag in ("SP", "EP") if (page := " ".join(entry.get(tag, [])))),
         "pmid": _find_pmid(entry),
         "pmcid": next((name for name in entry.get("C2", []) if _PMCID.fullmatch(name)), None),

@@ -97,6 +97,8 @@ def _read_rows(
         try:
             cells = next(reader)
         except StopIteration:
+            if not reader.line_num:
+                yield Rejection(file=file, line=header_line, field=None, reason="no row below the columns' names")
             return
         except csv.Error as error:
             reason = f"not CSV: {error}; it is read on after line {header_line + reader.line_num}"
@@ -107,7 +109,7 @@ def _read_rows(
 
 
 def _check_row(cells: Sequence[str], names: Sequence[str], raw: RawRecord) -> RawRecord | Rejection:
-    if len(cells) > len(names):
+    if any(cells[len(names) :]):
         return raw.reject(None, f"{len(cells)} cells in {len(names)} columns: is a quotation mark missing?")
     return raw if is_decoded("".join(cells)) else raw.reject(None, NOT_UTF_8)
 
