@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +21,7 @@ from assistant.evidence import ReadRecord, rank_passages, read_passages
 from assistant.inquiry import Inquiry
 from assistant.reader import load_reader
 from assistant.reranking import load_reranker
+from assistant.retrieval import Retrieved
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Turn
 from index.errors import WrongUseError
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 History = Iterable[Turn | Mapping[str, Any]]
 
 READINGS_KEPT = 128
+CORES_A_QUESTION = 2
 
 
 class Assistant:
@@ -43,6 +47,8 @@ class Assistant:
         self.chat_model = chat_model
         # The slow part of an answer; asked again of the same records, it is the same.
         self._read = lru_cache(maxsize=READINGS_KEPT)(self._read_passages)
+        # Finding takes all cores. Questions that come at once take turns, so that the first need not wait for the last.
+        self._turns = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // CORES_A_QUESTION), "casecite")
 
     @classmethod
     def open(cls, index_dir: str | Path | None = None, llm: str | BaseChatModel | None = None, **settings: Any) -> Self:
@@ -78,7 +84,7 @@ class Assistant:
         other = Assistant(
             self.index, self.settings.model_copy(update=changes), None if quotes_only else self.chat_model
         )
-        other._read = self._read
+        other._read, other._turns = self._read, self._turns
         return other
 
     def ask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
@@ -104,9 +110,7 @@ class Assistant:
             except ChatModelError as error:
                 inquiry.fail(error)
         yield AnswerEvent(step="searching")
-        found = inquiry.search(self.settings.top_k)
-        yield AnswerEvent(step=found.describe(inquiry.question))
-        inquiry.read(self._read)
+        yield AnswerEvent(step=self._find(inquiry).describe(inquiry.question))
         if self.chat_model and (request := inquiry.request_draft()):
             yield AnswerEvent(step=f"{self.chat_model.name} is writing")
             try:
@@ -137,9 +141,8 @@ class Assistant:
             except ChatModelError as error:
                 inquiry.fail(error)
         yield AnswerEvent(step="searching")
-        found = await asyncio.to_thread(inquiry.search, self.settings.top_k)
+        found = await asyncio.get_running_loop().run_in_executor(self._turns, self._find, inquiry)
         yield AnswerEvent(step=found.describe(inquiry.question))
-        await asyncio.to_thread(inquiry.read, self._read)
         if self.chat_model and (request := inquiry.request_draft()):
             yield AnswerEvent(step=f"{self.chat_model.name} is writing")
             try:
@@ -175,6 +178,7 @@ class Assistant:
 
     def close(self) -> None:
         """Let go of the index."""
+        self._turns.shutdown(wait=False, cancel_futures=True)
         self.index.close()
 
     def __enter__(self) -> Self:
@@ -185,6 +189,11 @@ class Assistant:
 
     def _inquire(self, question: str, history: History, filters: Filters | None) -> Inquiry:
         return Inquiry(check_question(question), read_history(history), filters, self.index.current(), self.chat_model)
+
+    def _find(self, inquiry: Inquiry) -> Retrieved:
+        found = inquiry.search(self.settings.top_k)
+        inquiry.read(self._read)
+        return found
 
     def _read_passages(self, query: str, passages: tuple[Passage, ...]) -> tuple[ReadRecord, ...]:
         reranker = load_reranker(self.settings.reranker) if self.settings.reranker else None

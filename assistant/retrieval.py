@@ -35,7 +35,7 @@ class Retrieved:
 
     def describe(self, question: str) -> str:
         """What is going on, in words; with the query where it is not the question."""
-        step = f"reading {len(self.passages)} records"
+        step = f"{len(self.passages)} records read"
         return step if self.query == question else f"{step} for “{self.query}”"
 
 

@@ -136,7 +136,6 @@ def test_a_list_is_asked_of_the_topic_it_names_and_not_of_the_case_before(
     assert (BMD in demo_assistant.ask(question, history).query) == is_follow_up
 
 
-
 def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_of_the_quote(
     demo_assistant: Assistant,
 ) -> None:
@@ -318,3 +317,27 @@ def test_the_seed_file_is_one_record_and_answers(shared_data: Path, tmp_path: Pa
             "Conclusions",
         ]
         assert assistant.ask("what dose of methotrexate was given?").status == "insufficient_evidence"
+
+
+def test_questions_that_come_at_once_take_turns(demo_index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    answered = []
+
+    async def ask_all(assistant: Assistant, questions: list[str]) -> None:
+        async def ask(question: str) -> None:
+            async for event in assistant.astream(question):
+                if event.step not in ("searching", "done"):
+                    answered.append(question)
+                    return
+
+        await asyncio.gather(*map(ask, questions))
+
+    questions = [
+        BMD,
+        "How much weight was gained?",
+        "How was the conjunctivitis treated?",
+        "What was the lithium level?",
+    ]
+    with Assistant.open(demo_index_dir) as assistant:
+        asyncio.run(ask_all(assistant, questions))
+    assert answered == questions
