@@ -73,6 +73,7 @@ class ChatTab:
             elem_id="chat",
             height="60vh",
             layout="panel",
+            autoscroll=False,  # the page's script keeps the question in sight, and its answer below
             latex_delimiters=[],
             allow_tags=False,
             editable="user",

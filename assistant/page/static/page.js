@@ -1,7 +1,8 @@
 // What the page does in the browser: opens the sentence a citation stands for, copies references, sorts the case table,
-// saves files, asks about a report of the map, and switches between light and dark.
+// saves files, names the reports of the map, keeps the last question in sight, and switches between light and dark.
 (() => {
   const NOTICE_MS = 2000;
+  const POLL_MS = 100;
   const THEME_KEY = "casecite-theme";
   let opener = null; // the citation that was followed last, to go back to
 
@@ -16,6 +17,22 @@
     const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     target.scrollIntoView({ block: isBeside ? "nearest" : "center", behavior: isCalm ? "auto" : "smooth" });
     target.focus({ preventScroll: true });
+  }
+
+  // A new question moves to the top of the chat, so that its answer is read from its beginning.
+  function followQuestions() {
+    const chat = document.getElementById("chat");
+    if (!chat) return setTimeout(followQuestions, POLL_MS); // the page is still being made
+    let known = 0;
+    new MutationObserver(() => {
+      const asked = chat.querySelectorAll(".user-row");
+      if (asked.length > known) {
+        const list = chat.querySelector(".panel-wrap");
+        const last = asked[asked.length - 1];
+        list.scrollTop += last.getBoundingClientRect().top - list.getBoundingClientRect().top;
+      }
+      known = asked.length;
+    }).observe(chat, { childList: true, subtree: true });
   }
 
   function announce(button, notice) {
@@ -114,5 +131,6 @@
     else if (opener) { opener.scrollIntoView({ block: "center" }); opener.focus(); }
   }, true);
 
+  followQuestions();
   window.casecite = { save, switchTheme, restoreTheme };
 })();
