@@ -19,20 +19,21 @@
     target.focus({ preventScroll: true });
   }
 
-  // A new question moves to the top of the chat, so that its answer is read from its beginning.
+  // A new question moves to the top of the chat, and its answer is read from its beginning; until the reader scrolls.
   function followQuestions() {
     const chat = document.getElementById("chat");
     if (!chat) return setTimeout(followQuestions, POLL_MS); // the page is still being made
-    let known = 0;
+    let [known, isFollowing] = [0, false];
+    const letGo = () => { isFollowing = false; };
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) chat.addEventListener(kind, letGo, { passive: true });
     new MutationObserver(() => {
       const asked = chat.querySelectorAll(".user-row");
-      if (asked.length > known) {
-        const list = chat.querySelector(".panel-wrap");
-        const last = asked[asked.length - 1];
-        list.scrollTop += last.getBoundingClientRect().top - list.getBoundingClientRect().top;
-      }
+      if (asked.length > known) isFollowing = true;
       known = asked.length;
-    }).observe(chat, { childList: true, subtree: true });
+      if (!isFollowing || !known) return;
+      const list = chat.querySelector(".panel-wrap");
+      list.scrollTop += asked[known - 1].getBoundingClientRect().top - list.getBoundingClientRect().top;
+    }).observe(chat, { childList: true, subtree: true, characterData: true });
   }
 
   function announce(button, notice) {
