@@ -40,9 +40,15 @@ _NAMES_CONDITION = tuple(
         r"(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
         r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
         r"(?P<what>(?!an?\s|\d|\w+[\s-]year)[^,.;()]{3,90}?)",
-        r"\b(?:man|woman|boy|girl|male|female|patient|infant|child|lady|neonate)\s+(?:\(?[A-Z]\w*\)?\s+)?with\s+(?:an?\s+|the\s+)?"
-        r"(?P<what>(?!history|past|the\s+history|complaints?)[^,.;()]{3,90}?)",
     )
+)
+# The illness of the patient who is reported, where the sentence tells nothing else that happened.
+_HAS_CONDITION = re.compile(
+    r"^(?!.*\b(?:presented|admitted|developed|complain\w*|referred|suffered|underwent|died|was|were|had)\b).*?"
+    r"\b(?:man|woman|boy|girl|male|female|patient|infant|child|lady|neonate)\s+(?:\(?[A-Z]\w*\)?\s+)?with\s+"
+    r"(?!(?:an?\s+|the\s+)?(?:\S+\s+)?(?:history|past|complaints?|no)\b)(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)"
+    + _OF_WHOM,
+    re.IGNORECASE,
 )
 _WAS_DIAGNOSED = re.compile(
     r"(?:^|[,;]\s+|\band\s+|:\s+)(?:the\s+|an?\s+)?(?P<what>[^,;:]{3,90}?)\s+(?:was|were)\s+(?:finally\s+|then\s+|initially\s+)?diagnosed\b",
@@ -141,7 +147,18 @@ def _around(sentence: Sentence, start: int, end: int) -> Span | None:
     text = sentence.text
     first = max([0, *(stop.end() for stop in re.finditer(r",\s|[(\[](?!.*[)\]])", text[clause.start : start]))])
     last = re.search(r",\s|[)\];]", text[end : clause.end])
-    return Span(sentence, clause.start + first, end + last.start() if last else clause.end)
+    end_of_words = end + last.start() if last else clause.end
+    return _narrow(Span(sentence, clause.start + first, end_of_words), start, end)
+
+
+def _narrow(span: Span, start: int, end: int) -> Span:
+    """The span cut at words to about MAX_FIGURE_CHARS around what stands from `start` to `end`."""
+    if span.end - span.start <= MAX_FIGURE_CHARS:
+        return span
+    text, room = span.sentence.text, (MAX_FIGURE_CHARS - (end - start)) // 2
+    first = span.start if start - span.start <= room else text.find(" ", start - room, start) + 1 or start
+    last = span.end if span.end - end <= room else text.rfind(" ", end, end + room)
+    return Span(span.sentence, first, max(last, end))
 
 
 def _trim_title(title: Sentence) -> Span:
@@ -153,7 +170,7 @@ def _trim_title(title: Sentence) -> Span:
 
 def _name_condition(sentence: Sentence) -> Span | None:
     """The condition that a sentence names."""
-    for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:]):
+    for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:], _HAS_CONDITION):
         if match := pattern.search(sentence.text):
             return Span(sentence, *match.span("what"))
     return None

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from assistant.cases.clauses import MAX_CELL_CHARS, shorten
 from assistant.cases.findings import find_condition, find_key_number, find_outcome
+from assistant.cases.model_cells import write_cells
 from assistant.cases.patients import Patients, find_age, find_sex, read_patients
 from assistant.cases.places import find_setting
 from assistant.cases.spans import Span
 from assistant.cases.treatment import find_interventions
 from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
-from assistant.chat_models import ChatModel
+from assistant.chat_models import ChatModel, ChatModelError
 from assistant.evidence import Sentence, as_evidence, as_report, choose, is_background, sentence_logits, split_record
 from assistant.figures import find_figures
 from assistant.reader import Reader
@@ -28,7 +29,6 @@ _ASKED: Mapping[ColumnName, str] = {
     "intervention": "How was the patient treated?",
     "outcome": "What was the outcome?",
 }
-_OF_EACH_PATIENT: tuple[ColumnName, ...] = ("age", "sex")
 # The reader's probability from which a sentence answers the question that the table is for.
 MIN_ANSWER_CHANCE = 0.3
 
@@ -49,8 +49,24 @@ def tabulate_cases(
     With a question the key number is that of the sentence that answers it best, else that of the outcome. With a chat
     model it is asked for the cells of each record, and what it writes counts where its record says so.
     """
-    rows = [_make_row(case, question) for case in read_cases(records, reader, question)]
-    return CaseTable(rows=tuple(rows))
+    cases = read_cases(records, reader, question)
+    table = CaseTable(rows=tuple(_make_row(case, question) for case in cases))
+    return table if chat_model is None else _complete(table, cases, reader, chat_model)
+
+
+def _complete(table: CaseTable, cases: Sequence[ReadCase], reader: Reader, chat_model: ChatModel) -> CaseTable:
+    """The table with what the model writes of each record and the record says, up to where the model fails."""
+    rows, dropped, warnings = list(table.rows), 0, []
+    for place, case in enumerate(cases):
+        try:
+            rows[place], unsaid = write_cells(case.sentences, rows[place], chat_model, reader)
+            dropped += unsaid
+        except ChatModelError as error:
+            warnings.append(f"{error}; {'the rest of the' if place else 'the'} table is filled without it")
+            break
+    if dropped:
+        warnings.append(f"cells of the chat model that the records do not say: {dropped}, left out")
+    return replace(table, rows=tuple(rows), dropped=dropped, warnings=tuple(warnings))
 
 
 def read_cases(records: Sequence[Record], reader: Reader, question: str | None) -> list[ReadCase]:
@@ -87,8 +103,6 @@ def _make_row(case: ReadCase, question: str | None) -> CaseRow:
     patients = read_patients(sentences)
     outcome = find_outcome(sentences, chances["outcome"], patients.are_several)
     found: dict[ColumnName, list[Span]] = {
-        "age": find_age(sentences, patients),
-        "sex": find_sex(sentences, patients),
         "setting": find_setting(sentences),
         "condition": find_condition(sentences, chances["condition"]),
         "intervention": find_interventions(sentences, chances["intervention"]),
@@ -96,8 +110,16 @@ def _make_row(case: ReadCase, question: str | None) -> CaseRow:
         "key_number": _find_key_number(case, outcome, question),
     }
     cells = {name: make_cell(case.record, spans) for name, spans in found.items()}
-    cells |= {name: _make_patient_cell(case.record, found[name], patients) for name in _OF_EACH_PATIENT}
-    return CaseRow(record=case.record, cells=cells)
+    return CaseRow(record=case.record, cells=fill_patients(case.record, sentences) | cells)
+
+
+def fill_patients(record: Record, sentences: Sequence[Sentence]) -> dict[ColumnName, Cell | None]:
+    """The cells that rules alone fill: the patient's age and sex, or those of several patients."""
+    patients = read_patients(sentences)
+    return {
+        "age": _make_patient_cell(record, find_age(sentences, patients), patients),
+        "sex": _make_patient_cell(record, find_sex(sentences, patients), patients),
+    }
 
 
 def make_cell(record: Record, spans: Sequence[Span]) -> Cell | None:

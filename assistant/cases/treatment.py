@@ -17,10 +17,10 @@ from assistant.facts import read_facts
 
 MAX_PIECES = 3
 # The reader's probability from which a sentence without a dose is taken to tell the treatment.
-MIN_CHANCE = 0.3
+MIN_CHANCE = 0.4
 _QUANTITY = r"\d[\d,.]*(?:\s*(?:-|–|to|/|x|×)\s*\d[\d,.]*)?"
 _DOSE = re.compile(
-    rf"\b{_QUANTITY}\s?(?:mg|g|µg|μg|ug|mcg|micrograms?|milligrams?|grams?|IU|U|units?|million\s+(?:IU|units)|mEq|mmol|ml|mL"
+    rf"\b{_QUANTITY}\s?(?:mgs?|g|µg|μg|ug|mcg|micrograms?|milligrams?|grams?|IU|U|units?|million\s+(?:IU|units)|mEq|mmol|ml|mL"
     r"|Gy|cGy|tablets?|capsules?|drops|puffs)(?![\w%])(?!\s*/\s*(?:dL|dl|L|l|mL|ml|litre|liter|g\b|mmol|mg\b|24\s?h))"
     r"(?!\s+(?:per|of)\s+(?:dL|L|litre|mL|blood|urine|protein|fluid|pus))",
 )
@@ -38,7 +38,7 @@ _GIVEN = (
 )
 _IS_GIVEN = re.compile(
     rf"\b(?:{_GIVEN}|treatment|therapy|dos(?:e|es|age)|regimen|chemotherapy|infusion|injections?|withdrawn|stopped|"
-    r"discontinued|replaced|performed|resected|removed|excised|implanted|repaired|transplant\w*|surgery|added|increased|"
+    r"discontinued|replaced|performed(?!\s+by)|resected|removed|excised|implanted|repaired|transplant\w*|surgery|added|increased|"
     r"reduced|on)\b",
     re.IGNORECASE,
 )
