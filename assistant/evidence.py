@@ -175,16 +175,12 @@ def as_evidence(record: Record, sentence: Sentence, key: str, score: float) -> E
         start=sentence.start,
         end=sentence.end,
         quote=sentence.text,
-        section=_section_of(record, sentence) if sentence.field == "abstract" else None,
+        section=record.section_at(sentence.start) if sentence.field == "abstract" else None,
         score=score,
     )
 
 
 def is_background(record: Record, sentence: Sentence) -> bool:
     """Whether a sentence stands in a section on what was known before, or on why the case is reported."""
-    section = _section_of(record, sentence) if sentence.field == "abstract" else None
+    section = record.section_at(sentence.start) if sentence.field == "abstract" else None
     return section is not None and not _BACKGROUND_LABEL_WORDS.isdisjoint(section.casefold().split())
-
-
-def _section_of(record: Record, sentence: Sentence) -> str | None:
-    return next((label for label, start, end in record.sections if start <= sentence.start < end), None)

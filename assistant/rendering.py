@@ -19,6 +19,8 @@ NOT_ADVICE = "Answers report what was published of single cases. They are not me
 _MARKDOWN = re.compile(
     r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+-]|(?<=\d)\.(?=\s)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE
 )
+# The marks that the check puts before or behind a statement; those inside of one are the record's own.
+_MARKED = re.compile(r"((?:\[\d+\] )*)(.*?)((?: \[\d+\])*)", re.DOTALL)
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -30,7 +32,7 @@ def render_text(answer: Answer) -> str:
 
 def render_notes(answer: Answer) -> list[str]:
     """What stands below an answer's text: its references and its warnings, as plain text."""
-    references = "\n".join(_text_reference(group) for group in _by_record(answer.citations))
+    references = "\n".join(_text_reference(group) for group in group_by_record(answer.citations))
     return [part for part in (references, *(f"Note: {warning}" for warning in answer.warnings)) if part]
 
 
@@ -39,7 +41,7 @@ def render_markdown(answer: Answer) -> str:
     parts = [f"*Searched for: {escape_markdown(answer.query)}*"] if answer.query != answer.question else []
     parts.append(render_body(answer.text))
     if answer.citations:
-        parts += ["**References**", *map(_markdown_reference, _by_record(answer.citations))]
+        parts += ["**References**", *map(_markdown_reference, group_by_record(answer.citations))]
     parts += [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
     return "\n\n".join(parts)
 
@@ -49,7 +51,13 @@ def render_body(text: str) -> str:
     return "\n\n".join(escape_markdown(line) for line in text.split("\n"))
 
 
-def _by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
+def split_marks(line: str) -> tuple[str, str, str]:
+    """A line of an answer as the marks before its statement, the statement, and the marks behind it."""
+    before, statement, behind = _MARKED.fullmatch(line).groups()  # type: ignore[union-attr] # it matches any text
+    return before, statement, behind
+
+
+def group_by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
     """Citations grouped by their record, in the order of first use: a record's reference is given once."""
     groups: dict[str, list[Citation]] = {}
     for citation in citations:
@@ -94,6 +102,20 @@ def record_marks(record: Record) -> list[str]:
     """What must be said wherever a record is referred to: that it is retracted, that it is a digest."""
     marks = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
     return [mark for mark, applies in marks if applies]
+
+
+def record_links(record: Record) -> list[tuple[str, str]]:
+    """Where a record can be read, as (what the link says, address): its DOI, PubMed, its full text, or its source."""
+    links = []
+    if record.doi:
+        links.append((f"doi:{record.doi}", f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"))
+    if record.pmid:
+        links.append((f"PMID {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{quote(record.pmid)}/"))
+    if record.pmcid:
+        links.append(("full text", f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid)}/"))
+    if not links and record.url and record.url.startswith(("http://", "https://")):
+        links.append(("source", link_address(record.url)))
+    return links
 
 
 def link_text(record: Record) -> str:

@@ -53,6 +53,10 @@ class Record:
         """The title, where there is one, and the abstract."""
         return f"{self.title} {self.abstract}" if self.title else self.abstract
 
+    def section_at(self, position: int) -> str | None:
+        """The label of the section of the abstract that a position stands in, if it stands in one."""
+        return next((label for label, start, end in self.sections if start <= position < end), None)
+
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON types; sections as [label, start, end]."""
         return asdict(self)

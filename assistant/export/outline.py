@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import quote
 
 from assistant.export.names import one_line
 from assistant.export.styles import format_references
-from assistant.rendering import link_address, link_text
+from assistant.rendering import record_links, split_marks
 from assistant.types import Answer, Citation
 from index.errors import WrongUseError
 from index.types import Record
 
 TITLE = "Answers from case reports"
 
-# The marks that stand before or behind a statement; those inside of one are the record's own.
-_MARKS = re.compile(r"^(?:\[\d+\] )+|(?: \[\d+\])+$")
 _BUILD_TIME = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -106,15 +103,16 @@ def _make_question(answer: Answer, numbers: Mapping[str, int]) -> AnsweredQuesti
 
 def _renumber(line: str, numbers: Mapping[int, int]) -> str:
     """A statement whose marks number records, not sentences; two sentences of one record make one mark."""
+    before, statement, behind = split_marks(line)
+    parts = (_number_records(before, numbers), statement, _number_records(behind, numbers))
+    return " ".join(part for part in parts if part)
 
-    def swap(found: re.Match[str]) -> str:
-        marks = [int(mark) for mark in re.findall(r"\d+", found[0])]
-        if not numbers.keys() >= set(marks):
-            return found[0]
-        text = " ".join(f"[{number}]" for number in dict.fromkeys(numbers[mark] for mark in marks))
-        return f"{text} " if found.start() == 0 else f" {text}"
 
-    return _MARKS.sub(swap, line)
+def _number_records(marks: str, numbers: Mapping[int, int]) -> str:
+    cited = [int(mark) for mark in re.findall(r"\d+", marks)]
+    if not numbers.keys() >= set(cited):  # a bracketed number of the record's own
+        return marks.strip()
+    return " ".join(f"[{number}]" for number in dict.fromkeys(numbers[mark] for mark in cited))
 
 
 def _describe_making(answer: Answer) -> str:
@@ -131,25 +129,13 @@ def _describe_making(answer: Answer) -> str:
 def _section_of(citation: Citation) -> str | None:
     if citation.field == "title":
         return "Title"
-    labels = (label for label, start, end in citation.record.sections if start <= citation.start < end)
-    return one_line(next(labels, "")) or None
+    return one_line(citation.record.section_at(citation.start) or "") or None
 
 
 def _make_references(records: Sequence[Record]) -> list[Reference]:
     """References in the AMA's style; what they link to stands in the links alone."""
     texts = format_references([replace(record, doi=None, url=None) for record in records], "ama")
     return [
-        Reference(number, text, _make_links(record))
+        Reference(number, text, [(one_line(label), address) for label, address in record_links(record)])
         for number, (text, record) in enumerate(zip(texts, records, strict=True), 1)
     ]
-
-
-def _make_links(record: Record) -> list[tuple[str, str]]:
-    links = []
-    if record.doi:
-        links.append((link_text(record), f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"))
-    if record.pmid:
-        links.append((f"PMID {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{quote(record.pmid)}/"))
-    if not links and record.url and record.url.startswith(("http://", "https://")):
-        links.append((link_text(record), link_address(record.url)))
-    return [(one_line(text), address) for text, address in links]

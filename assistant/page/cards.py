@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assistant.export.references import format_references
-from assistant.page.conversation import Conversation, Exchange, anchor, by_record
+from assistant.page.conversation import Conversation, Exchange, anchor
 from assistant.page.templating import fill
+from assistant.rendering import group_by_record, record_links
 from assistant.types import Citation
 from index.types import Record, Section
 
@@ -63,7 +64,7 @@ def render_evidence(conversation: Conversation) -> str:
 
 def make_cards(exchange: Exchange) -> list[Card]:
     """A card for each record that is cited, in the order of first use."""
-    return [_make_card(group[0].record, group, "") for group in by_record(_cited(exchange))]
+    return [_make_card(group[0].record, group, "") for group in group_by_record(_cited(exchange))]
 
 
 def split_abstract(record: Record, citations: Iterable[Citation]) -> list[Part]:
@@ -98,23 +99,9 @@ def _make_card(record: Record, citations: Sequence[Citation], anchor: str) -> Ca
         title_number=next((item.number for item in citations if item.field == "title"), None),
         authors=shown,
         issue=";".join(part for part in (str(record.year or ""), volume) if part),
-        links=list_links(record),
+        links=record_links(record),
         reference=format_references([record], "ama")[0],
     )
-
-
-def list_links(record: Record) -> list[tuple[str, str]]:
-    """Where to read more: the text and the address of each link."""
-    links = []
-    if record.doi:
-        links.append((f"doi:{record.doi}", f"https://doi.org/{record.doi}"))
-    if record.pmid:
-        links.append((f"PubMed {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{record.pmid}/"))
-    if record.pmcid:
-        links.append(("Full text", f"https://pmc.ncbi.nlm.nih.gov/articles/{record.pmcid}/"))
-    if not links and record.url:
-        links.append(("Source", record.url))
-    return links
 
 
 def _all_sections(record: Record) -> list[tuple[str | None, int, int]]:

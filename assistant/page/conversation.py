@@ -9,15 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 from assistant.listing import asks_for_list
-from assistant.rendering import escape_markdown, link_text
+from assistant.rendering import escape_markdown, group_by_record, link_text, split_marks
 from assistant.suggestions import Refusal
 from assistant.types import Answer, AnswerEvent, Citation, Turn
 from index.types import Filters, Record
 
 STOPPED = "Stopped."
-# The marks that the check puts before or behind a statement; marks inside of one are the record's own.
-_LEADING_MARKS = re.compile(r"^(?:\[\d+\] )+")
-_TRAILING_MARKS = re.compile(r"(?: \[\d+\])+$")
 _MARK = re.compile(r"\[(\d+)\]")
 _CONFIDENCE_WORDS = ((0.85, "high"), (0.6, "moderate"), (0.0, "low"))
 
@@ -139,21 +136,13 @@ def _render_answer(exchange: Exchange, answer: Answer) -> list[str]:
     parts = [_render_text(answer.text, exchange.exchange_id)]
     if answer.query != answer.question and answer.citations:
         parts.insert(0, f"*Searched for: {escape_markdown(answer.query)}*")
-    sources = (_render_source(group, exchange.exchange_id) for group in by_record(answer.citations))
+    sources = (_render_source(group, exchange.exchange_id) for group in group_by_record(answer.citations))
     parts.append("\n".join(sources))
     if exchange.refusal is not None:
         parts += _render_refusal(exchange, exchange.refusal)
     if check := describe_check(answer):
         parts.append(f"*{escape_markdown(check)}*")
     return [part for part in parts if part] + [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
-
-
-def by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
-    """Citations grouped by their record, in the order of first use."""
-    groups: dict[str, list[Citation]] = {}
-    for citation in citations:
-        groups.setdefault(citation.record.record_id, []).append(citation)
-    return list(groups.values())
 
 
 def _render_source(group: Sequence[Citation], exchange_id: str) -> str:
@@ -187,12 +176,8 @@ def _render_text(text: str, exchange_id: str) -> str:
 
 
 def _render_line(line: str, exchange_id: str) -> str:
-    leading = _LEADING_MARKS.search(line)
-    trailing = _TRAILING_MARKS.search(line)
-    start = leading.end() if leading else 0
-    end = trailing.start() if trailing and trailing.start() >= start else len(line)
-    marks = [_link_marks(line[:start], exchange_id), escape_markdown(line[start:end]), line[end:]]
-    return marks[0] + marks[1] + _link_marks(marks[2], exchange_id)
+    before, statement, behind = split_marks(line)
+    return _link_marks(before, exchange_id) + escape_markdown(statement) + _link_marks(behind, exchange_id)
 
 
 def _link_marks(marks: str, exchange_id: str) -> str:
