@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from assistant.types import Answer, Citation, Place, QuotedField, Status
+from assistant.types import Answer, Citation, QuotedField, Status
 from index.types import Passage, Record
 
 
@@ -112,7 +112,6 @@ class IndexDescription(_Result):
 
 def describe_answer(answer: Answer) -> AskResult:
     """An answer as a program gets it: what is not supported stays out."""
-    sections = {evidence.place: evidence.section for evidence in answer.evidence}
     return AskResult(
         answer=answer.text,
         status=answer.status,
@@ -120,7 +119,7 @@ def describe_answer(answer: Answer) -> AskResult:
         statements=tuple(
             Statement(text=claim.text, citations=claim.citations) for claim in answer.claims if claim.supported
         ),
-        citations=tuple(_describe_citation(citation, sections) for citation in answer.citations),
+        citations=tuple(map(_describe_citation, answer.citations)),
         warnings=answer.warnings,
         query=answer.query,
         index_id=answer.index_id,
@@ -144,13 +143,12 @@ def describe_record(record: Record) -> RecordResult:
     return RecordResult.model_validate(record.to_dict() | {"sections": sections})
 
 
-def _describe_citation(citation: Citation, sections: dict[Place, str | None]) -> CitedQuote:
-    place = (citation.record.record_id, citation.field, citation.start, citation.end)
+def _describe_citation(citation: Citation) -> CitedQuote:
     return CitedQuote(
         **_describe_reference(citation.record),
         number=citation.number,
         quote=citation.quote,
-        section=sections.get(place),
+        section=citation.record.section_at(citation.start) if citation.field == "abstract" else None,
         field=citation.field,
         start=citation.start,
         end=citation.end,
