@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: all chat test lint fix docs screenshot clean
+.PHONY: all chat test lint fix docs screenshots clean
 
 all: test lint
 
@@ -36,8 +36,8 @@ fix: $(DEVELOPMENT)  ## format and repair what can be repaired
 docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
 	@$(BIN)/cog -I docs -r README.md docs/*.md
 
-screenshot: $(DEVELOPMENT)  ## take the picture of the web chat in the README anew (needs Chromium)
-	@$(BIN)/python docs/take_screenshot.py
+screenshots: $(DEVELOPMENT)  ## take the pictures of the web chat in docs/images anew (needs Chromium)
+	@$(BIN)/pytest -q tests/test_page.py --take-screenshots
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -130,7 +130,7 @@ def build(
     index: IndexOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")] = False,
 ) -> None:
-    """Build the index from records (JSON or JSONL, .gz of either). The old one answers until the new one is done."""
+    """Build the index from records (JSON, PubMed XML, RIS, MEDLINE, CSV). The old one answers until it is done."""
     from index.demo import DEMO_RECORDS
 
     _build([*(paths or []), *([str(DEMO_RECORDS)] if demo else [])], index, mode="rebuild", as_json=as_json)

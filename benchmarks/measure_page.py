@@ -43,6 +43,7 @@ def main(data: Path, index_dir: Path) -> None:
         together = asyncio.run(measure_together(questions[ALONE : ALONE + ROUNDS * USERS]))
     result = {
         "date": date.today().isoformat(),
+        "command": "python -m benchmarks.measure_page ../shared/data INDEX_DIR",
         "records": records,
         "usable_s": round(median(opened), 2),
         "usable_worst_s": round(max(opened), 2),

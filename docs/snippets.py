@@ -16,24 +16,26 @@ from pydantic_settings import BaseSettings
 
 import assistant
 import index
+from assistant.page.settings import PageSettings
 from assistant.settings import AssistantSettings
 from index.settings import IndexSettings
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("assistant", "index", "prompts")
 
 
 def settings_table() -> str:
     """Every setting: its environment variable, what it is, its default."""
     lines = ["| variable | what it sets | default |", "|---|---|---|"]
-    for settings in (IndexSettings, AssistantSettings):
+    for settings in (IndexSettings, AssistantSettings, PageSettings):
         lines += [_setting_row(settings, name) for name in settings.model_fields]
     return "\n".join(lines)
 
 
 def _setting_row(settings: type[BaseSettings], name: str) -> str:
     field = settings.model_fields[name]
-    default = "a folder of the user's own" if field.default_factory else field.default
-    shown = "none" if default is None else f"`{default}`" if field.default_factory is None else default
+    default = field.get_default(call_default_factory=True)
+    shown = "in the user's data folder" if isinstance(default, Path) else f"`{default}`" if default else "none"
     return f"| `CASECITE_{name.upper()}` | {field.description} | {shown} |"
 
 
@@ -74,13 +76,38 @@ def _describe_type(kind: type) -> str:
 
 def module_tree() -> str:
     """Every module with the first line of its docstring."""
-    lines = []
-    for package in ("assistant", "index", "prompts"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            lines.append(f"{name:34} {_first_line(path)}")
-    lines.append(f"{'app.py':34} {_first_line(ROOT / 'app.py')}")
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return _tree([*paths, ROOT / "app.py"])
+
+
+def package_tree() -> str:
+    """Every package with the first line of its docstring."""
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("__init__.py"))]
+    return _tree([*paths, ROOT / "app.py"])
+
+
+def _tree(paths: list[Path]) -> str:
+    names = [path.relative_to(ROOT).as_posix().replace("/__init__.py", "/") for path in paths]
+    width = max(map(len, names)) + 1
+    lines = [f"{name:{width}} {_first_line(path)}" for name, path in zip(names, paths, strict=True)]
     return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def page_table() -> str:
+    """How long the page lets people wait."""
+    data = _read_result("page")
+    lines = [
+        "| what | p50 | p95 | longest |",
+        "|---|---|---|---|",
+        f"| page open and ready for a question, s | {data['usable_s']} | | {data['usable_worst_s']} |",
+    ]
+    for key, name in (("one_user", "one user"), ("eight_users", "eight users who ask at once")):
+        row = data[key]
+        asked = f"first text of an answer, {name}, ms ({row['questions']} questions)"
+        lines.append(f"| {asked} | {row['p50_ms']:,} | {row['p95_ms']:,} | {row['max_ms']:,} |")
+    return "\n".join(
+        [*lines, "", f"Made by `{data['command']}` on {data['date']}, {data['records']:,} records, 2 cores."]
+    )
 
 
 def _first_line(path: Path) -> str:

@@ -117,7 +117,7 @@ def describe_check(answer: Answer) -> str:
         checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
     if asks_for_list(answer.question):
         return f"{checked} A list may miss reports, and hold some that are beside the point."
-    return f"{checked} Confidence that this is answered: {confidence_word(answer.confidence)}."
+    return f"{checked} Confidence: {confidence_word(answer.confidence)}."
 
 
 def confidence_word(confidence: float) -> str:

@@ -27,12 +27,18 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, 
     """Serve the page until it is stopped; with `mcp` the tools for language models too, at `/mcp`.
 
     Raises:
-        WrongUseError: the port is taken or cannot be used.
+        WrongUseError: the port is taken or cannot be used, or tools without a login are wanted beside a page with one.
     """
+    settings = PageSettings()
+    if mcp and settings.auth:
+        raise WrongUseError(
+            "the tools at /mcp ask for no login, and CASECITE_AUTH says that the page does",
+            remedy="serve one of them by a process of its own",
+        )
     with _bind(host, port) as listener:
         # Loads the models, so that the first question need not wait for them.
         assistant.search(TITLE)
-        app = build_app(assistant, PageSettings(), host, listener.getsockname()[1], mcp=mcp)
+        app = build_app(assistant, settings, host, listener.getsockname()[1], mcp=mcp)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
         print(f"casecite is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)  # noqa: T201
         uvicorn.Server(config).run(sockets=[listener])
