@@ -13,7 +13,7 @@ MAX_CELL_CHARS = 180
 _CLAUSE = re.compile(
     r";\s+|[,:]?\s+(?=(?:but|while|whereas|although|though|however|which|who|whose|because|so)\b)"
     r"|,\s+(?=(?:and|he|she|it|they|his|her|the|with|after|before|then|when|for|leading|resulting|followed)\s)"
-    r"|\s+(?=and\s+(?:he|she|they|it|then|was|were|had|has|subsequently|later|no|his|her|the\s+patient)\b)",
+    r"|\s+(?=and\s+(?:he|she|they|it|then|treated|was|were|had|has|subsequently|later|no|his|her|the\s+patient)\b)",
 )
 _LEADING = re.compile(r"^(?:and|but|so|then|which|who|while|however|,)\s+", re.IGNORECASE)
 _ELLIPSIS = "…"

@@ -26,11 +26,12 @@ _TITLE_TAIL = re.compile(
     r"cases?|letter)\b.*$",
     re.IGNORECASE,
 )
+# What may follow the name of a condition.
 _OF_WHOM = (
-    r"(?=\s*(?:[,.;(]|\bin\s+(?:an?|the|our|this|two|three|whom|which)\b|\bof\s+(?:an?|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)|"
-    r"\b(?:was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for|"
-    r"complicat\w+|underwent|presented|presenting|developed|at|on|whose|following|occurring|treated|associated|with|secondary|"
-    r"due|caused|from|to)\b|$))"
+    r"(?=\s*(?:[,.;(]|$)|\s+(?:in\s+(?:an?|the|our|this|two|three|whom|which)|of\s+(?:an?|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)"
+    r"|was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for|complicat\w+|"
+    r"underwent|presented|presenting|developed|at|on|whose|following|with|secondary|due|from|to|"
+    r"\w+(?:ed|ing)\s+(?:from|by|to|in|with|after))\b)"
 )
 _NAMES_CONDITION = tuple(
     re.compile(pattern + _OF_WHOM, re.IGNORECASE)
@@ -70,6 +71,7 @@ _ENDED_FOR_SURE = re.compile(
     r"full\s+recovery|recovered\s+(?:fully|completely|uneventfully))\b",
     re.IGNORECASE,
 )
+_WHEN = re.compile(r"(?:after|before|when|until|since)\b", re.IGNORECASE)
 _FIGURE = re.compile(r"(?<![\w.,-])\d[\d.,·]*(?<![.,])(?![a-zA-Z]*\d)")
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _TIME_UNITS = frozenset({"h", "day", "week", "month", "year", "min", "sec"})
@@ -179,5 +181,5 @@ def _name_condition(sentence: Sentence) -> Span | None:
 def _cut_outcome(sentence: Sentence) -> Span:
     """The sentence from its first clause that tells an end to its last."""
     clauses = list(find_clauses(sentence))
-    ended = [clause for clause in clauses if _ENDED.search(clause.text)] or clauses
+    ended = [clause for clause in clauses if _ENDED.search(clause.text) and not _WHEN.match(clause.text)] or clauses
     return Span(sentence, ended[0].start, ended[-1].end)

@@ -18,18 +18,34 @@ from assistant.facts import read_facts
 MAX_PIECES = 3
 # The reader's probability from which a sentence without a dose is taken to tell the treatment.
 MIN_CHANCE = 0.4
+MIN_CHANCE_WITH_DRUG = 0.15
+LONG_CLAUSE_CHARS = 80
 _QUANTITY = r"\d[\d,.]*(?:\s*(?:-|–|to|/|x|×)\s*\d[\d,.]*)?"
 _DOSE = re.compile(
     rf"\b{_QUANTITY}\s?(?:mgs?|g|µg|μg|ug|mcg|micrograms?|milligrams?|grams?|IU|U|units?|million\s+(?:IU|units)|mEq|mmol|ml|mL"
     r"|Gy|cGy|tablets?|capsules?|drops|puffs)(?![\w%])(?!\s*/\s*(?:dL|dl|L|l|mL|ml|litre|liter|g\b|mmol|mg\b|24\s?h))"
     r"(?!\s+(?:per|of)\s+(?:dL|L|litre|mL|blood|urine|protein|fluid|pus))",
 )
+_NUMBER = r"(?:\d[\d.\-–/ ]*|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|several)"
+_TIME = (
+    r"(?:(?:consecutive|whole|additional|continuous)\s+)?"
+    r"(?:hours?|h|days?|weeks?|wks?|months?|years?|yrs?|cycles|courses)\b"
+)
+_ABOUT = (
+    r"(?:(?:about|approximately|at\s+least|more\s+than|greater\s+than|almost|nearly|the\s+next|another|a\s+total\s+of)"
+    r"\s+)?"
+)
+_THERAPY = r"(?:treatment|therapy|administration|use|application|infusion|exposure|ingestion|chemotherapy)"
 _DURATION = re.compile(
-    r"\b(?:for|over|during|after)\s+(?:(?:about|approximately|at\s+least|more\s+than|almost|nearly|the\s+next|another|"
-    r"a\s+total\s+of)\s+)?(?:\d[\d.\-– ]*|an?|two|three|four|five|six|seven|eight|nine|ten|twelve|several)\s?"
-    r"(?:(?:consecutive|whole|additional)\s+)?(?:hours?|h|days?|weeks?|wks?|months?|mo|years?|yrs?|cycles|courses)\b"
-    r"|\b(?:\d+|two|three|four|five|six|seven|eight|ten|twelve)[\s-](?:hour|day|week|month|year)s?[\s-](?:course|treatment|"
-    r"therapy|regimen|use)\b",
+    rf"\b(?:for|over|during)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}"
+    rf"|\b{_NUMBER}[\s-](?:hour|day|week|month|year)s?['’]?[\s-](?:course|regimen|{_THERAPY})\b"
+    rf"|\b(?:after|following)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}['’]?(?:\s+of\s+|\s+(?=(?:[\w-]+\s+){{0,3}}{_THERAPY}\b))",
+    re.IGNORECASE,
+)
+# How long after its beginning something happened: the treatment had lasted so long.
+_SINCE_START = re.compile(
+    rf"\b{_NUMBER}[\s-]?{_TIME}\s+(?:after|following|into)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:start\w*|initiat\w*|begin\w*|commenc\w*|"
+    rf"introduc\w*|taking|receiving|{_THERAPY})\b",
     re.IGNORECASE,
 )
 _GIVEN = (
@@ -38,14 +54,20 @@ _GIVEN = (
 )
 _IS_GIVEN = re.compile(
     rf"\b(?:{_GIVEN}|treatment|therapy|dos(?:e|es|age)|regimen|chemotherapy|infusion|injections?|withdrawn|stopped|"
-    r"discontinued|replaced|performed(?!\s+by)|resected|removed|excised|implanted|repaired|transplant\w*|surgery|added|increased|"
-    r"reduced|on)\b",
+    r"discontinued|replaced|performed(?!\s+by)|resected|removed|excised|implanted|repaired|transplant\w*|surgery|added)\b",
     re.IGNORECASE,
 )
 _GIVES = re.compile(
     r"\b(?:patients?|he|she|man|woman|boy|girl|infant|child|who|they|(?:fe)?male)\s+(?:(?:was|were|is|had|has|been|\w+ly|then|"
-    r"also|already|started|began|begun)\s+){0,3}(?:treated\s+with|managed\s+with|started\s+on|placed\s+on|put\s+on|"
-    r"maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken|underwent|undergone|on)\s+(?=\S)",
+    r"also|already|started|began|begun)\s+){0,3}(?:treated\s+(?:with|by)|managed\s+with|started\s+on|placed\s+on|put\s+on|"
+    r"maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken(?!\s+to\b)|underwent|undergone|on)\s+(?=\S)"
+    r"|^(?:was\s+|were\s+)?(?:treated\s+(?:with|by)|given|prescribed|received|underwent)\s+(?=\S)",
+    re.IGNORECASE,
+)
+# The words before a dose that may name what it is of.
+_NAME_BEFORE = re.compile(
+    r"(?:(?<![\w/.'’-])(?!(?:with|of|on|to|by|in|for|and|the|an?|was|were|took|received|given|taking|receiving|dose|doses|than)\b)"
+    r"[\w/.'’-]+[\s(]+){1,4}$",
     re.IGNORECASE,
 )
 _LONG_AGO = re.compile(
@@ -67,26 +89,43 @@ def find_interventions(sentences: Sequence[Sentence], chances: Sequence[float]) 
         if _is_given(clause.text)
     ]
     dosed = [(chance, clause) for chance, clause in told if _DOSE.search(clause.text)]
-    likely = [(chance, clause) for chance, clause in told if chance >= MIN_CHANCE and not _LONG_AGO.search(clause.text)]
+    likely = [
+        (chance, clause)
+        for chance, clause in told
+        if chance >= _needed_chance(clause.text) and not _LONG_AGO.search(clause.text)
+    ]
     ranked = sorted(likely, key=lambda item: -item[0])[:1] + sorted(dosed, key=lambda item: -item[0])
     if not dosed:
-        ranked += _with_duration(told)
+        ranked += sorted((item for item in told if _lasts(item[1].text)), key=lambda item: -item[0])
     chosen = list(dict.fromkeys(clause for _, clause in ranked))[:MAX_PIECES]
-    pieces = [_cut(clause) for clause in chosen]
-    return sorted(pieces, key=lambda piece: (piece.sentence.start, piece.start))
-
-
-def _with_duration(told: Sequence[tuple[float, Span]]) -> list[tuple[float, Span]]:
-    """The clauses that name a drug and for how long it was given, the likeliest first."""
-    found = [item for item in told if _DURATION.search(item[1].text) and read_facts(item[1].text).has_drug]
-    return sorted(found, key=lambda item: -item[0])
+    return sorted(map(_cut, chosen), key=lambda piece: (piece.sentence.start, piece.start))
 
 
 def _is_given(text: str) -> bool:
     return bool(_IS_GIVEN.search(text)) or read_facts(text).has_drug
 
 
+def _needed_chance(text: str) -> float:
+    return MIN_CHANCE_WITH_DRUG if read_facts(text).has_drug else MIN_CHANCE
+
+
+def _lasts(text: str) -> bool:
+    """Whether a clause says how long something was given."""
+    named = bool(re.search(rf"\b{_THERAPY}\b", text)) or read_facts(text).has_drug
+    return bool(_SINCE_START.search(text) or (named and _DURATION.search(text)))
+
+
 def _cut(clause: Span) -> Span:
-    """The clause from what was given on: without "he was treated with"."""
+    """The clause from what was given on: without "he was treated with", or what a dose or a duration led to."""
     given = _GIVES.search(clause.text)
-    return Span(clause.sentence, clause.start + given.end(), clause.end) if given else clause
+    if given:
+        return Span(clause.sentence, clause.start + given.end(), clause.end)
+    if len(clause.text) <= LONG_CLAUSE_CHARS:
+        return clause
+    marks = [mark.start() for pattern in (_DURATION, _SINCE_START) if (mark := pattern.search(clause.text))]
+    if dose := _DOSE.search(clause.text):
+        before = _NAME_BEFORE.search(clause.text[: dose.start()])
+        marks.append(before.start() if before else dose.start())
+    drugs = (word.start() for word in re.finditer(r"[\w-]+", clause.text) if read_facts(word[0]).has_drug)
+    start = min([*marks, next(drugs, len(clause.text))]) if marks else 0
+    return Span(clause.sentence, clause.start + start, clause.end)
