@@ -111,6 +111,16 @@ def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_se
     return [Span(best, 0, len(best.text))] if are_several else [_cut_outcome(best)]
 
 
+def tells_outcome(sentence: Sentence) -> bool:
+    """Whether a sentence leaves no doubt that it tells how it ended."""
+    return bool(_ENDED_FOR_SURE.search(sentence.text)) and not is_in_general(sentence)
+
+
+def names_diagnosis(sentence: Sentence) -> bool:
+    """Whether a sentence says what was diagnosed."""
+    return bool(_WAS_DIAGNOSED.search(sentence.text) or _NAMES_CONDITION[0].search(sentence.text))
+
+
 def _weigh_end(sentence: Sentence) -> float:
     """What the words of a sentence add to the reader's probability that it tells the outcome."""
     if _ENDED_FOR_SURE.search(sentence.text):

@@ -7,7 +7,7 @@ and it is not per volume.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from assistant.cases.ages import is_in_general
 from assistant.cases.clauses import find_clauses
@@ -101,6 +101,33 @@ def find_interventions(sentences: Sequence[Sentence], chances: Sequence[float]) 
     return sorted(map(_cut, chosen), key=lambda piece: (piece.sentence.start, piece.start))
 
 
+def find_dosed_drug(sentence: Sentence) -> str | None:
+    """The name of a drug whose dose a sentence gives, where it is known to be one and is the nearest to the dose."""
+    for clause in find_clauses(sentence):
+        if dose := _DOSE.search(clause.text):
+            drugs = [(abs(start - dose.start()), drug) for start, drug in _find_drugs(clause.text)]
+            return min(drugs)[1] if drugs else None
+    return None
+
+
+def find_lasting_drug(sentence: Sentence) -> str | None:
+    """The name of the one drug of a clause that says how long something was given."""
+    for clause in find_clauses(sentence):
+        drugs = {drug for _, drug in _find_drugs(clause.text)}
+        if _lasts(clause.text) and len(drugs) == 1:
+            return drugs.pop()
+    return None
+
+
+def tells_treatment(sentence: Sentence) -> bool:
+    """Whether a sentence says of the patient what was given or done."""
+    return bool(_GIVES.search(sentence.text))
+
+
+def _find_drugs(text: str) -> Iterator[tuple[int, str]]:
+    return ((word.start(), word[0]) for word in re.finditer(r"\w[\w-]+", text) if read_facts(word[0]).has_drug)
+
+
 def _is_given(text: str) -> bool:
     return bool(_IS_GIVEN.search(text)) or read_facts(text).has_drug
 
@@ -126,6 +153,6 @@ def _cut(clause: Span) -> Span:
     if dose := _DOSE.search(clause.text):
         before = _NAME_BEFORE.search(clause.text[: dose.start()])
         marks.append(before.start() if before else dose.start())
-    drugs = (word.start() for word in re.finditer(r"[\w-]+", clause.text) if read_facts(word[0]).has_drug)
+    drugs = (start for start, _ in _find_drugs(clause.text))
     start = min([*marks, next(drugs, len(clause.text))]) if marks else 0
     return Span(clause.sentence, clause.start + start, clause.end)
