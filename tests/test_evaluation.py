@@ -20,7 +20,7 @@ from assistant.evaluation.report import Row, summarise_rows
 from assistant.types import Answer, Citation
 from index import DEMO_RECORDS
 from index.errors import WrongUseError
-from index.types import Chunk, Passage, Record
+from index.types import Chunk, Filters, Passage, Record
 
 from .conftest import Casecite
 
@@ -209,11 +209,11 @@ class ScriptedAssistant:
         build = SimpleNamespace(manifest=manifest, iter_records=lambda: [(record, []) for record in (A, B, C)])
         self.index = SimpleNamespace(manifest=manifest, current=lambda: build)
 
-    def ask(self, question: str, history: Iterable[Any] = ()) -> Answer:
+    def ask(self, question: str, history: Iterable[Any] = (), filters: Filters | None = None) -> Answer:
         self.asked.append((question, [turn.content for turn in history]))
         return self._answers[question]
 
-    def search(self, query: str, top_k: int = 10) -> list[Passage]:
+    def search(self, query: str, top_k: int = 10, filters: Filters | None = None) -> list[Passage]:
         return make_passages(*self._rankings.get(query, ())[:top_k])
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 
 import pytest
 
+from assistant.page.settings import PageSettings
 from assistant.settings import AssistantSettings
 from index import DEMO_RECORDS
 from index.settings import IndexSettings
@@ -48,7 +49,7 @@ def test_the_newest_version_of_the_changelog_is_the_version() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    for settings in (IndexSettings, AssistantSettings):
+    for settings in (IndexSettings, AssistantSettings, PageSettings):
         for name, field in settings.model_fields.items():
             assert field.description
             assert f"`CASECITE_{name.upper()}`" in readme
@@ -113,10 +114,11 @@ def word_runs(text: str) -> set[tuple[str, ...]]:
 
 
 def test_every_command_is_in_the_docs() -> None:
-    from assistant.cli import app, index_app
+    from assistant.cli import app, feedback_app, index_app
 
     documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    for prefix, group in (("casecite", app), ("casecite index", index_app)):
+    groups = (("casecite", app), ("casecite index", index_app), ("casecite feedback", feedback_app))
+    for prefix, group in groups:
         for command in group.registered_commands:
             assert command.callback is not None
-            assert f"## {prefix} {command.callback.__name__}\n" in documented
+            assert f"## {prefix} {command.name or command.callback.__name__}\n" in documented

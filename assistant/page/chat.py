@@ -59,11 +59,11 @@ class ChatTab:
     def let_ask(self, event: Callable[..., Any], find_question: Callable[..., str]) -> None:
         """Let an event of another part of the page ask: `find_question` makes a question of the event's data."""
 
-        async def ask(event_data: gr.EventData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
-            async for updates in self._ask(find_question(event_data), conversation, options):
+        async def ask_found(event_data: gr.EventData, before: Conversation, *options: Any) -> AsyncIterator[Updates]:
+            async for updates in self._ask(find_question(event_data), before, options):
                 yield updates
 
-        self._asking.append(event(ask, self._inputs, self._outputs, **self._queueing))
+        self._asking.append(event(ask_found, self._inputs, self._outputs, **self._queueing))
         self._let_stop()
 
     def _add_chatbot(self) -> gr.Chatbot:
