@@ -25,7 +25,7 @@ DEMO_QUESTIONS = (
     "What was the BMD change under romosozumab?",
     "What was the plasma lithium level of the woman with kidney failure?",
     "How much weight did the woman with schizophrenia gain after fluoxetine was stopped?",
-    "Which reports describe eye problems after a drug?",
+    "Which reports describe seizures?",
 )
 PLACEHOLDER = "Ask about a case: a dose, an outcome, a value, a duration; or which reports there are."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -34,6 +34,9 @@ THEME = gr.themes.Soft(
     block_label_text_color="*primary_800",
     block_label_text_color_dark="*primary_200",
     color_accent="*primary_700",
+    input_border_width="1px",
+    input_border_color="*neutral_500",
+    input_border_color_dark="*neutral_400",
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
 )
