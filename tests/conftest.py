@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +18,11 @@ from index import DEMO_RECORDS, BuildReport, build_index
 from .faulty_chat_server import FaultyChatServer, run_faulty_chat_server
 from .llama_server import is_installed, run_llama_server
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from .page_server import OpenPage, ServePage, TakePicture
+
 # Two processes of two spinning threads each slow one another down many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -24,6 +31,10 @@ CASECITE = str(Path(sys.executable).with_name("casecite"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 Casecite = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", metavar="FOLDER", help="save the pictures that the tests of the page take")
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +76,61 @@ def server() -> Iterator[FaultyChatServer]:
     """A chat model's server that fails as it is told."""
     with run_faulty_chat_server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For a module, not longer: while it is open, `asyncio.run` is refused."""
+    from .page_server import launch_browser
+
+    with launch_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page_url(demo_assistant: Assistant) -> Iterator[str]:
+    """The address of the page on the demo index."""
+    from .page_server import serve
+
+    with serve(demo_assistant) as url:
+        yield url
+
+
+@pytest.fixture
+def serve_page() -> Iterator[ServePage]:
+    """Serve the page on another assistant, or with other settings, until the test is over."""
+    from .page_server import serve
+
+    with ExitStack() as stack:
+        yield lambda assistant, settings=None: stack.enter_context(serve(assistant, settings))
+
+
+@pytest.fixture
+def open_page(browser: Browser, serve_page: ServePage) -> Iterator[OpenPage]:
+    """Open an address as one more user; fails where a page asks another server or meets an error."""
+    from .page_server import watch_pages
+
+    with watch_pages(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def page(open_page: OpenPage, page_url: str) -> Page:
+    return open_page(page_url)
+
+
+@pytest.fixture
+def take_picture(request: pytest.FixtureRequest) -> TakePicture:
+    """Save a picture of a page under a name, where pictures were asked for."""
+    from .page_server import save_picture
+
+    folder = request.config.getoption("--pictures")
+
+    def take(page: Page, name: str) -> None:
+        if folder:
+            save_picture(page, Path(folder) / f"{name}.png")
+
+    return take
 
 
 @pytest.fixture

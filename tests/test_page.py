@@ -1,109 +1,278 @@
-"""The web chat: served for real, asked by a real client and in a real browser."""
+"""The page's chat, served for real and used in a real browser."""
 
 from __future__ import annotations
 
-import shutil
+import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gradio_client import Client
+from playwright.sync_api import Page, expect
 
 from assistant import Assistant
-from assistant.page.layout import DEMO_QUESTIONS, THEME, build_page
+from assistant.export.references import format_references
+from assistant.page.chat import DEMO_QUESTIONS
+from prompts import ABSTAIN_SENTENCE
 
-BMD = "What was the BMD change under romosozumab?"
+from .faulty_chat_server import FaultyChatServer, never_ends, says
+from .page_server import (
+    BMD,
+    LITHIUM,
+    PHONE,
+    UNANSWERABLE,
+    OpenPage,
+    ServePage,
+    TakePicture,
+    answers,
+    ask,
+    cards,
+    choose,
+    cite,
+    open_part,
+    question_box,
+    questions,
+    wait_for_answer,
+    wait_until,
+)
 
-
-@pytest.fixture(scope="module")
-def page_url(demo_assistant: Assistant) -> Iterator[str]:
-    page = build_page(demo_assistant)
-    _, url, _ = page.queue().launch(server_name="127.0.0.1", theme=THEME, prevent_thread_lock=True, quiet=True)
-    yield url
-    page.close()
-
-
-def test_the_ask_endpoint_answers_with_a_reference(page_url: str) -> None:
-    answer = Client(page_url, verbose=False).predict(BMD, api_name="/ask")
-    assert "22.1%" in answer
-    assert "https://doi.org/10.21037/acr-24-163" in answer
-
-
-def test_an_answer_streams_in_steps(page_url: str) -> None:
-    job = Client(page_url, verbose=False).submit(BMD, api_name="/ask")
-    job.result(timeout=60)
-    outputs = job.outputs()
-    assert "searching" in outputs[0]
-    assert "22.1%" in outputs[-1]
-
-
-def test_a_question_that_cannot_be_asked_is_explained_in_the_chat(page_url: str) -> None:
-    assert "the question is empty" in Client(page_url, verbose=False).predict("?", api_name="/ask")
-
-
-def test_the_chat_function_is_the_only_endpoint_besides_gradio_own(page_url: str) -> None:
-    named = Client(page_url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/ask"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=options)
+GAIN = "stood 22.1% above baseline"
+FOLLOW_UP = "and did her back pain get better?"
+USABLE_S = 10.0
+_RECORD_ANSWERS = """() => {
+  window.seen = [];
+  const note = () => window.seen.push(document.querySelector('[data-testid=bot]')?.textContent ?? '');
+  const chat = document.getElementById('chat');
+  new MutationObserver(note).observe(chat, {childList: true, subtree: true, characterData: true});
+}"""
+_SUM_SHIFTS = """() => {
+  window.shifts = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+  }).observe({type: 'layout-shift'});
+}"""
 
 
 @pytest.fixture
-def page(browser: object, page_url: str) -> Iterator[object]:
-    """An open page; every request it makes is to the server, and no error is on its console."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    requested, errors = [], []
-    page.on("request", lambda request: requested.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(page_url)
-    yield page
-    page.close()
-    assert [url for url in requested if not url.startswith((page_url, "data:", "blob:"))] == []
-    assert errors == []
+def modelled(demo_index_dir: Path, server: FaultyChatServer) -> Iterator[Assistant]:
+    """An assistant whose chat model does what its server is told."""
+    with Assistant.open(demo_index_dir, llm="openai:any", llm_base_url=server.url) as assistant:
+        yield assistant
 
 
-def test_a_question_is_asked_and_answered_by_keyboard_alone(page: object) -> None:
-    box = page.get_by_role("textbox", name="Question")
-    box.wait_for()
+def test_a_question_is_asked_by_keyboard_and_its_answer_comes_in_steps(page: Page) -> None:
+    question_box(page).wait_for()
     for _ in range(30):
-        if box.evaluate("box => box === document.activeElement"):
+        if question_box(page).evaluate("box => box === document.activeElement"):
             break
         page.keyboard.press("Tab")
+    page.evaluate(_RECORD_ANSWERS)
     page.keyboard.type(BMD)
     page.keyboard.press("Enter")
-    page.get_by_text("stood 22.1% above baseline").wait_for()
-    link = page.get_by_role("link", name="doi:10.21037/acr-24-163")
-    link.wait_for()
-    assert link.get_attribute("href") == "https://doi.org/10.21037/acr-24-163"
-    page.get_by_text("digest, not the published abstract").wait_for()
+    answer = wait_for_answer(page, 0)
+    expect(answer).to_contain_text(GAIN)
+    expect(answer).to_contain_text("Checked against source")
+    expect(answer).to_contain_text(re.compile(r"Confidence: (high|moderate|low)\."))
+    seen = page.evaluate("window.seen")
+    before = seen[: next(place for place, text in enumerate(seen) if GAIN in text)]
+    assert any("searching" in text for text in before)
+    assert any("records read" in text for text in before)
 
 
-def test_an_example_is_asked_with_a_click_and_a_follow_up_keeps_the_case(page: object) -> None:
-    page.get_by_role("button", name=BMD).click()
-    page.get_by_text("stood 22.1% above baseline").wait_for()
-    page.get_by_role("textbox", name="Question").fill("and did her back pain get better?")
-    page.keyboard.press("Enter")
-    page.get_by_text("her back pain eased gradually").last.wait_for()
-    page.get_by_role("link", name="doi:10.21037/acr-24-163").nth(1).wait_for()
+def test_a_mark_opens_the_sentence_in_its_report(
+    page: Page, demo_assistant: Assistant, take_picture: TakePicture
+) -> None:
+    given = demo_assistant.ask(BMD)
+    citation = next(citation for citation in given.citations if "22.1%" in citation.quote)
+    cite(ask(page, BMD), citation.number).click()
+    sentence = page.locator("mark:focus")
+    expect(sentence).to_have_text(f"[{citation.number}] {citation.quote}")
+    assert sentence.evaluate("mark => mark.closest('p').previousElementSibling.textContent") == "Case description"
+    (card,) = cards(page).all()
+    expect(card).to_contain_text("Demo digest, not the published abstract")
+    expect(card.get_by_role("heading", name=citation.record.title)).to_be_visible()
+    link = card.get_by_role("link", name=f"doi:{citation.record.doi}")
+    expect(link).to_have_attribute("href", f"https://doi.org/{citation.record.doi}")
+    take_picture(page, "chat")
 
 
-def test_the_page_says_that_it_is_no_advice_and_what_the_demo_is(page: object) -> None:
-    page.get_by_text("They are not medical advice").wait_for()
-    page.get_by_text("digests in our own words").wait_for()
+def test_a_reference_is_copied_as_ama_writes_it(page: Page, demo_assistant: Assistant) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, BMD)
+    page.get_by_role("button", name="Copy citation").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    record = demo_assistant.ask(BMD).citations[0].record
+    assert page.evaluate("navigator.clipboard.readText()") == format_references([record], "ama")[0]
+
+
+def test_marks_of_an_older_answer_show_its_own_reports(page: Page) -> None:
+    older = ask(page, BMD)
+    newer = ask(page, LITHIUM)
+    expect(cards(page)).not_to_contain_text(["romosozumab"])
+    cite(older, 1).click()
+    expect(page.locator("mark:focus")).to_contain_text("low bone mineral density")
+    expect(cards(page)).to_contain_text(["romosozumab"])
+    cite(newer, 1).click()
+    expect(page.locator("mark:focus")).to_contain_text("lithium")
+    expect(page.locator("#evidence .card:visible", has_text="romosozumab")).to_have_count(0)
+
+
+def test_on_a_phone_the_way_leads_to_the_report_and_back(
+    open_page: OpenPage, page_url: str, take_picture: TakePicture
+) -> None:
+    page = open_page(page_url, viewport=PHONE, has_touch=True, is_mobile=True)
+    mark = cite(ask(page, BMD), 2)
+    take_picture(page, "phone")
+    mark.tap()
+    expect(page.locator("mark:focus")).to_be_in_viewport()
+    expect(mark).not_to_be_in_viewport()
+    page.get_by_role("button", name="Back to the answer").tap()
+    expect(mark).to_be_in_viewport()
+    expect(mark).to_be_focused()
+
+
+def test_a_follow_up_keeps_the_case(page: Page) -> None:
+    ask(page, BMD)
+    answer = ask(page, FOLLOW_UP)
+    expect(answer).to_contain_text("her back pain eased gradually")
+    expect(answer).to_contain_text("Searched for:")
+    expect(cards(page)).to_contain_text(["romosozumab"])
+
+
+def test_what_can_be_asked_next_is_asked_with_a_click(page: Page) -> None:
+    ask(page, BMD)
+    suggested = page.locator("#chat .options button").first
+    question = suggested.inner_text()
+    suggested.click()
+    expect(wait_for_answer(page, 1)).to_contain_text("Checked against source")
+    expect(questions(page).last).to_have_text(question)
+
+
+def test_an_example_is_asked_with_a_click(page: Page) -> None:
     for question in DEMO_QUESTIONS:
-        page.get_by_role("button", name=question).wait_for()
+        expect(page.get_by_role("button", name=question)).to_be_visible()
+    page.get_by_role("button", name=BMD).click()
+    expect(wait_for_answer(page, 0)).to_contain_text(GAIN)
 
 
-def test_a_phone_shows_the_page_without_sideways_scrolling(page: object) -> None:
-    page.set_viewport_size({"width": 320, "height": 640})
-    page.get_by_role("textbox", name="Question").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+def test_an_edited_question_takes_the_place_of_it_and_of_what_came_after(page: Page) -> None:
+    ask(page, BMD)
+    ask(page, FOLLOW_UP)
+    page.get_by_role("button", name="Edit").first.click()
+    page.locator("#chat textarea").fill(LITHIUM)
+    page.get_by_role("button", name="Submit").click()
+    expect(questions(page)).to_have_text([LITHIUM])
+    expect(wait_for_answer(page, 0)).to_contain_text("lithium")
+    expect(cards(page)).not_to_contain_text(["romosozumab"])
+
+
+def test_a_question_is_tried_again_taken_back_and_cleared(page: Page) -> None:
+    ask(page, BMD)
+    ask(page, FOLLOW_UP)
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_test_id("submit-button")).not_to_be_visible()
+    expect(wait_for_answer(page, 1)).to_contain_text("her back pain eased gradually")
+    page.get_by_role("button", name="Undo").click()
+    expect(questions(page)).to_have_text([BMD])
+    expect(question_box(page)).to_have_value(FOLLOW_UP)
+    page.get_by_role("button", name="Clear").click()
+    expect(questions(page)).to_have_count(0)
+    expect(cards(page)).to_have_count(0)
+
+
+def test_an_answer_that_is_stopped_ends_the_models_work_and_another_can_be_asked(
+    open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
+) -> None:
+    server.behaviours = [never_ends("Well, ", pause_s=0.05)]
+    page = open_page(serve_page(modelled))
+    question_box(page).fill(BMD)
+    question_box(page).press("Enter")
+    expect(answers(page)).to_contain_text("openai:any is writing")
+    page.get_by_test_id("stop-button").click()
+    expect(wait_for_answer(page, 0)).to_have_text("Stopped.")
+    wait_until(lambda: server.left_at)
+    server.behaviours = [says(ABSTAIN_SENTENCE)]
+    expect(ask(page, BMD)).to_contain_text(ABSTAIN_SENTENCE)
+
+
+def test_quotes_can_be_had_where_a_chat_model_is_set_up(
+    open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
+) -> None:
+    server.behaviours = [says("All is well.")]
+    page = open_page(serve_page(modelled))
+    open_part(page, "Search options")
+    expect(page.get_by_role("radio", name="Text by openai:any, each statement checked")).to_be_checked()
+    page.get_by_role("radio", name="Quotes").check()
+    expect(ask(page, BMD)).to_contain_text("each quotation stands word for word in its record")
+    assert server.requests == []
+
+
+def test_years_and_journals_say_which_reports_are_searched(page: Page) -> None:
+    open_part(page, "Search options")
+    choose(page, "To year", "2020")
+    assert GAIN not in ask(page, BMD).inner_text()
+    choose(page, "From year", "2025")
+    expect(ask(page, BMD)).to_contain_text("no year is both 2025 or later and 2020 or earlier")
+    choose(page, "To year", "Any")
+    expect(ask(page, BMD)).to_contain_text(GAIN)
+    choose(page, "Journals", "BMC ophthalmology")
+    assert GAIN not in ask(page, BMD).inner_text()
+
+
+def test_as_many_reports_are_read_as_are_wanted(page: Page) -> None:
+    open_part(page, "Search options")
+    page.get_by_role("spinbutton", name="Reports to read").fill("3")
+    page.evaluate(_RECORD_ANSWERS)
+    ask(page, BMD)
+    assert any("3 records read" in text for text in page.evaluate("window.seen"))
+
+
+def test_a_refusal_says_what_was_looked_for_and_what_is_nearest(page: Page, take_picture: TakePicture) -> None:
+    answer = ask(page, UNANSWERABLE)
+    expect(answer).to_contain_text(ABSTAIN_SENTENCE)
+    expect(answer).to_contain_text(f"Looked for: “{UNANSWERABLE}”. In no report of this library: “dupilumab”.")
+    expect(answer).to_contain_text("Nearest reports, none of which says it:")
+    nearest = answer.get_by_role("listitem").get_by_role("link").first
+    nearest.click()
+    expect(page.locator(".card:focus")).to_contain_text(nearest.inner_text())
+    expect(page.locator(".card:focus details")).to_have_attribute("open", "")
+    expect(page.locator("#evidence mark")).to_have_count(0)
+    take_picture(page, "abstention")
+    page.locator("#chat .options button").first.click()
+    wait_for_answer(page, 1)
+
+
+def test_two_users_see_nothing_of_one_another(open_page: OpenPage, page_url: str) -> None:
+    one, other = open_page(page_url), open_page(page_url)
+    for page, question in ((one, BMD), (other, LITHIUM)):
+        question_box(page).fill(question)
+        question_box(page).press("Enter")
+    for page, theirs, foreign in ((one, "romosozumab", "lithium"), (other, "lithium", "romosozumab")):
+        expect(wait_for_answer(page, 0)).to_contain_text(theirs)
+        assert foreign not in page.locator("#chat, #evidence").all_inner_texts()
+        expect(questions(page)).to_have_count(1)
+
+
+def test_nothing_moves_while_an_answer_comes(page: Page) -> None:
+    page.get_by_role("button", name=BMD).wait_for()
+    page.evaluate(_SUM_SHIFTS)
+    ask(page, BMD)
+    assert page.evaluate("window.shifts") < 0.1
+
+
+def test_the_page_takes_a_question_soon(open_page: OpenPage, page_url: str) -> None:
+    started = time.monotonic()
+    question_box(open_page(page_url)).fill(BMD)
+    assert time.monotonic() - started < USABLE_S
+
+
+def test_the_page_says_that_it_is_no_advice_and_what_the_demo_is(page: Page) -> None:
+    expect(page.get_by_text("They are not medical advice")).to_be_visible()
+    expect(page.get_by_text("digests in our own words, in place of the published abstracts").first).to_be_visible()
+
+
+def test_programs_find_no_other_endpoints_than_those_made_for_them(page_url: str) -> None:
+    offered = Client(page_url, verbose=False).view_api(return_format="dict", print_info=False)
+    assert set(offered["named_endpoints"]) == {"/ask", "/search", "/index_info"}
+    assert offered["unnamed_endpoints"] == {}
