@@ -9,7 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 from assistant.listing import asks_for_list
-from assistant.rendering import escape_markdown, group_by_record, link_text, record_marks, split_marks
+from assistant.rendering import (
+    RETRACTED_NOTE,
+    escape_markdown,
+    group_by_record,
+    link_text,
+    record_marks,
+    split_marks,
+)
 from assistant.suggestions import Refusal
 from assistant.types import Answer, AnswerEvent, Citation, Turn
 from index.types import Filters, Record
@@ -148,7 +155,7 @@ def _render_answer(exchange: Exchange, answer: Answer) -> list[str]:
 def _render_source(group: Sequence[Citation], exchange_id: str) -> str:
     marks = " ".join(_link_mark(citation.number, exchange_id) for citation in group)
     record = group[0].record
-    notes = "".join(f" **({escape_markdown(mark)})**" for mark in record_marks(record))
+    notes = "".join(f" **{mark}**" if mark == RETRACTED_NOTE else f" ({mark})" for mark in record_marks(record))
     return f"{marks} {escape_markdown(short_reference(record))}{notes}"
 
 
