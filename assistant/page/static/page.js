@@ -1,5 +1,6 @@
 // What the page does in the browser: opens the sentence a citation stands for, copies references, sorts the case table,
-// saves files, names the reports of the map, keeps the last question in sight, and switches between light and dark.
+// saves files, names the reports of the map, keeps the last question in sight, names controls for screen readers, and
+// switches between light and dark.
 (() => {
   const NOTICE_MS = 2000;
   const POLL_MS = 100;
@@ -132,6 +133,21 @@
     else if (opener) { opener.scrollIntoView({ block: "center" }); opener.focus(); }
   }, true);
 
+  // What Gradio leaves without a name, gives a role that does not fit, or folds without saying so.
+  function mendControls() {
+    const set = (selector, name, value) => {
+      for (const element of document.querySelectorAll(selector)) element.setAttribute(name, value);
+    };
+    set('[data-testid="submit-button"]:not([aria-label])', "aria-label", "Ask");
+    set('[data-testid="stop-button"]:not([aria-label])', "aria-label", "Stop");
+    set('.examples[role="list"]', "role", "group");
+    set(".label-wrap.open", "aria-expanded", "true");
+    set(".label-wrap:not(.open)", "aria-expanded", "false");
+  }
+
+  new MutationObserver(mendControls).observe(document, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ["class"],
+  });
   followQuestions();
   window.casecite = { save, switchTheme, restoreTheme };
 })();
