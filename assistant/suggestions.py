@@ -10,7 +10,7 @@ from assistant.cases.ages import find_ages
 from assistant.cases.findings import names_diagnosis, tells_outcome
 from assistant.cases.treatment import find_dosed_drug, find_lasting_drug, tells_treatment
 from assistant.evidence import Sentence, is_background, split_record
-from assistant.listing import topic_of
+from assistant.names import find_foreign_names
 from assistant.types import Answer
 from index.folding import fold_text
 from index.lexical import analyse
@@ -20,11 +20,9 @@ from index.types import Record
 MAX_SUGGESTIONS = 3
 MAX_NEAREST = 3
 MAX_REWORDINGS = 2
-MAX_TOPIC_WORDS = 3
-# Words that stand in more than about one report in twelve name no topic.
-MIN_WEIGHT = 2.5
+MAX_TOPIC_NAMES = 2
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+")
 _TEST = re.compile(
     r"\b(?P<test>(?:\w+\s+)?biopsy|CT(?:\s+scan)?|computed\s+tomography|MRI|magnetic\s+resonance\s+imaging|echocardiogra(?:m|phy)"
     r"|electrocardiogra(?:m|phy)|electroencephalogra(?:m|phy)|ultrasound|ultrasonography|endoscopy|colonoscopy|autopsy"
@@ -143,22 +141,24 @@ def explain_refusal(answer: Answer, build: OpenBuild) -> Refusal:
 
 
 def _find_unknown(query: str, build: OpenBuild) -> list[str]:
-    """The words of a query that stand in no record, in any of their forms."""
-    words = dict.fromkeys(match[0] for match in _WORD.finditer(query))
-    return [word for word in words if (terms := analyse(word)) and not any(map(build.document_frequency, terms))]
+    """The words of a query that stand in no record, in any of their forms, those that name something first."""
+    words = dict.fromkeys(_WORD.findall(query))
+    unknown = [word for word in words if (terms := analyse(word)) and not any(map(build.document_frequency, terms))]
+    return sorted(unknown, key=lambda word: not _is_name(word))
 
 
 def _reword(query: str, unknown: Sequence[str], nearest: Sequence[Record], build: OpenBuild) -> Iterator[str]:
-    """The query with its spelling corrected, then questions for reports on what it is about, the narrower first."""
+    """The query with its spelling corrected, then questions for reports on what it names, the narrower first."""
     corrected = query
     for word in unknown:
         if written := _correct(word, nearest, build):
             corrected = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", written, corrected)
     if corrected != query:
         yield corrected
-    for count in (MAX_TOPIC_WORDS, 1):
-        if topic := " ".join(_find_telling(corrected, count, build)):
-            yield f"Which reports describe {topic}?"
+    for count in (MAX_TOPIC_NAMES, 1):
+        if names := _find_names(corrected, count, build):
+            phrase = " ".join(names)
+            yield f"Which reports describe {phrase if phrase in corrected else ' and '.join(names)}?"
 
 
 def _correct(word: str, nearest: Sequence[Record], build: OpenBuild) -> str | None:
@@ -170,12 +170,16 @@ def _correct(word: str, nearest: Sequence[Record], build: OpenBuild) -> str | No
     return next((other.lower() if word.islower() else other for other in written), None)
 
 
-def _find_telling(query: str, count: int, build: OpenBuild) -> list[str]:
-    """The words of a query that tell most of what it is about and that a record holds, at most `count`, in order."""
+def _find_names(query: str, count: int, build: OpenBuild) -> list[str]:
+    """The names in a query that a record holds, the most telling `count` of them, in the query's order."""
     weights = {
         word: max(map(build.term_weight, terms))
-        for word in dict.fromkeys(_WORD.findall(topic_of(query)))
-        if (terms := [term for term in analyse(word) if build.document_frequency(term)])
+        for word in dict.fromkeys(_WORD.findall(query))
+        if _is_name(word) and (terms := [term for term in analyse(word) if build.document_frequency(term)])
     }
-    telling = sorted((word for word in weights if weights[word] >= MIN_WEIGHT), key=lambda word: -weights[word])[:count]
+    telling = sorted(weights, key=lambda word: -weights[word])[:count]
     return [word for word in weights if word in telling]
+
+
+def _is_name(word: str) -> bool:
+    return any(find_foreign_names(word, known=""))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from assistant.cases.ages import find_ages, is_in_general
-from assistant.cases.clauses import find_clauses
+from assistant.cases.clauses import MAX_CELL_CHARS, find_clauses
 from assistant.cases.spans import Span
 from assistant.evidence import Sentence
 from assistant.figures import find_figures
@@ -189,7 +189,8 @@ def _name_condition(sentence: Sentence) -> Span | None:
 
 
 def _cut_outcome(sentence: Sentence) -> Span:
-    """The sentence from its first clause that tells an end to its last."""
+    """The sentence from its first clause that tells an end on; of what is too long for a cell, to the last such."""
     clauses = list(find_clauses(sentence))
     ended = [clause for clause in clauses if _ENDED.search(clause.text) and not _WHEN.match(clause.text)] or clauses
-    return Span(sentence, ended[0].start, ended[-1].end)
+    rest = Span(sentence, ended[0].start, clauses[-1].end)
+    return rest if len(rest.text) <= MAX_CELL_CHARS else Span(sentence, rest.start, ended[-1].end)

@@ -45,7 +45,9 @@ class DraftCell(BaseModel):
     @field_validator("text", mode="before")
     @classmethod
     def _takes_numbers(cls, value: Any) -> str:
-        return "" if value is None else str(value)
+        if not isinstance(value, str | int | float):
+            raise ValueError("the text of a cell is text")
+        return str(value)
 
     @field_validator("keys", mode="before")
     @classmethod
