@@ -65,7 +65,7 @@ _NOT_NOW = re.compile(
 )
 _IN_GENERAL = re.compile(
     r"\b(?:usually|commonly|typically|generally|most\s+(?:common|often|frequent)\w*|incidence|prevalence"
-    r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)|on\s+record"
+    r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)|among\s+(?:the\s+)?\d+|published|on\s+record"
     r"|(?:(?:in|from)\s+the|medical|english|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search|review)\s+(?:found|identified|revealed)"
     r"|pubmed|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects|randomi[sz]ed|case\s+reports\s+and|should|may|might|must|can|could\s+be)\b",
     re.IGNORECASE,

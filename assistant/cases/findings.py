@@ -15,9 +15,11 @@ from index.lexical import analyse
 # The reader's probability from which a sentence is taken without a word that tells, and with one.
 MIN_CHANCE = 0.6
 MIN_CHANCE_WITH_CUE = 0.02
-# What words that tell an end add to it; without the reader such a sentence is enough only where they leave no doubt.
+# What words that tell an end add to it, and, for a sentence that has such words, how late it stands.
+ENDED_FOR_SURE_WEIGHT = 0.6
 ENDED_WEIGHT = 0.5
-ENDED_FOR_SURE_WEIGHT = 0.65
+MAY_HAVE_ENDED_WEIGHT = 0.3
+LATE_WEIGHT = 0.12
 MAX_FIGURE_CHARS = 90
 
 _TITLE_TAIL = re.compile(
@@ -36,7 +38,7 @@ _OF_WHOM = (
 _NAMES_CONDITION = tuple(
     re.compile(pattern + _OF_WHOM, re.IGNORECASE)
     for pattern in (
-        r"\bdiagnos(?:ed|is)\s+(?:with|as\s+having|as|of|was)\s+(?:an?\s+|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
+        r"\bdiagnos(?:ed|is)\s+(?:(?:the|this|her|him)\s+(?:\w+\s+)?)?(?:with|as\s+having|as|of|was)\s+(?:an?\s+|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
         r"\b(?:diagnosis|confirmed|revealed|proved|demonstrated)\s+(?:of\s+|to\s+be\s+|the\s+(?:presence|diagnosis)\s+of\s+)"
         r"(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
         r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
@@ -55,21 +57,39 @@ _WAS_DIAGNOSED = re.compile(
     r"(?:^|[,;]\s+|\band\s+|:\s+)(?:the\s+|an?\s+)?(?P<what>[^,;:]{3,90}?)\s+(?:was|were)\s+(?:finally\s+|then\s+|initially\s+)?diagnosed\b",
     re.IGNORECASE,
 )
+# A condition is only what has such a word in it; other names that a rule may take for one are left out.
+_ILLNESS = re.compile(
+    r"(?:itis|[ae]mia|omas?|omata|(?<!diagn)(?<!progn)osis|pathy|algia|uria|plegia|paresis|rrhea|sia|pnea|penia|trophy|megaly|ectasia|plasia)\b"
+    r"|\b(?:syndromes?|diseases?|disorders?|cancers?|tumou?rs?|infections?|deficienc\w+|insufficienc\w+|failure|fractures?|"
+    r"ruptures?|lesions?|cysts?|aneurysms?|abscess\w*|hernia\w*|pals(?:y|ies)|injur\w+|obstruction|h(?:a)?emorrhages?|bleeding|"
+    r"ulcers?|stenos[ie]s|malformations?|dissections?|perforations?|embolism|infarctions?|block|arrhythmias?|tachycardia|toxicity|"
+    r"poisoning|intoxication|headaches?|migraine|anomal(?:y|ies)|depression|pneumonia|diabetes|epilepsy|seizures?|strokes?|malaria|sepsis|metastas[ei]s|asthma|hepatitis|atresia|"
+    r"diverticul\w+|mutations?|deletions?|myocarditis|shock|arrest|fistulas?|lymphomas?|melanomas?|defects?|occlusion|apn(?:o)?ea|"
+    r"encephalitis|encephalomyelitis|purpura|dystrophy|neoplasms?|reactions?|allerg\w+|delirium|psychosis|schizophrenia|jaundice)\b",
+    re.IGNORECASE,
+)
 _ENDED = re.compile(
-    r"\b(?:died|dead|death|fatal|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission|recur\w*|relaps\w*"
-    r"|normali[sz]\w*|returned\s+to\s+normal|cured?|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*"
-    r"|(?:went|go)\s+home|gone|stayed|normal|uneventful\w*|subsid\w*|cleared|vanished|eased|no\s+(?:further|evidence|signs?|recurrence|sequel\w*|"
-    r"complications?)|without\s+(?:recurrence|complications?|sequel\w*|relapse)|satisf\w+|successful\w*|remain\w*|expired|"
-    r"deteriorat\w*|follow[\s-]?up|responded|alive|well)\b",
+    r"\b(?:died|dead|death|fatal|expired|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission|cured?"
+    r"|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*|relaps\w*|went\s+home|uneventful\w*|subsid\w*"
+    r"|cleared|vanished|eased|relie[fv]\w*|gone|deteriorat\w*|returned\s+to\s+normal|normali[sz]\w*|lost\s+(?:this|the|our)\s+patient"
+    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*|complications?))\b",
+    re.IGNORECASE,
+)
+_MAY_HAVE_ENDED = re.compile(
+    r"\b(?:recur\w*|remain\w*|stayed|normal|follow[\s-]?up|responded|response|alive|well|better|successful\w*|satisf\w+|stopped|"
+    r"ceased|no\s+(?:evidence|signs?)|came\s+down|reached|achieved)\b",
     re.IGNORECASE,
 )
 _ENDED_FOR_SURE = re.compile(
     r"\b(?:(?:patient|he|she|man|woman|infant|boy|girl|child|who|died?)\b[^.;]*\b(?:died|recovered|was\s+discharged|expired|"
     r"remain\w*\s+(?:well|free|asymptomatic|stable|disease|in)|survived|went\s+home|has\s+been\s+(?:well|free))"
-    r"|(?:no|without)\s+(?:\w+\s+)?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever|\w+itis|\w+emia)\s+"
+    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever|\w+itis|\w+emia)\s+"
     r"(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)|complete(?:ly)?\s+(?:recover\w*|resol\w*|remission)|"
     r"full\s+recovery|recovered\s+(?:fully|completely|uneventfully))\b",
     re.IGNORECASE,
+)
+_IS_PAST = re.compile(
+    r"\b(?:was|were|had|went|found|came|fell|rose|got|been|\w{2,}ed)\b|\bwe\s+(?:report|describe|present)\b", re.I
 )
 _WHEN = re.compile(r"(?:after|before|when|until|since)\b", re.IGNORECASE)
 _FIGURE = re.compile(r"(?<![\w.,-])\d[\d.,·]*(?<![.,])(?![a-zA-Z]*\d)")
@@ -85,12 +105,12 @@ def find_condition(sentences: Sequence[Sentence], chances: Sequence[float]) -> l
     if sentences and sentences[0].field == "title":
         return [_trim_title(sentences[0])]
     ranked = sorted(zip(chances, sentences, strict=True), key=lambda item: -item[0])
-    likely = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE_WITH_CUE and not is_in_general(sentence)]
+    likely = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE_WITH_CUE and _tells_case(sentence)]
     named = [span for sentence in likely if (span := _name_condition(sentence))]
     named += [span for sentence in sentences[:2] if (span := _name_condition(sentence))]
     if named:
         return named[:1]
-    best = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE and not is_in_general(sentence)]
+    best = [s for chance, s in ranked if chance >= MIN_CHANCE and _tells_case(s) and _ILLNESS.search(s.text)]
     return [Span(sentence, 0, len(sentence.text)) for sentence in best[:1]]
 
 
@@ -99,12 +119,12 @@ def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_se
 
     `chances` are the reader's, one for each sentence, that it tells the outcome.
     """
-    own = [
-        (chance, place, sentence)
+    last = max(1, len(sentences) - 1)
+    scored = [
+        (chance + _weigh_end(sentence) + LATE_WEIGHT * place / last, place, sentence)
         for place, (sentence, chance) in enumerate(zip(sentences, chances, strict=True))
-        if sentence.field == "abstract" and not is_in_general(sentence)
+        if sentence.field == "abstract" and _weigh_end(sentence) and _tells_case(sentence)
     ]
-    scored = [(chance + _weigh_end(sentence), place, sentence) for chance, place, sentence in own]
     score, _, best = max(scored, default=(0.0, 0, None))
     if best is None or score < MIN_CHANCE:
         return []
@@ -122,10 +142,18 @@ def names_diagnosis(sentence: Sentence) -> bool:
 
 
 def _weigh_end(sentence: Sentence) -> float:
-    """What the words of a sentence add to the reader's probability that it tells the outcome."""
-    if _ENDED_FOR_SURE.search(sentence.text):
-        return ENDED_FOR_SURE_WEIGHT
-    return ENDED_WEIGHT if _ENDED.search(sentence.text) else 0.0
+    """What the words of a sentence add to the reader's probability that it tells the outcome; 0 if none does."""
+    weights = (
+        (_ENDED_FOR_SURE, ENDED_FOR_SURE_WEIGHT),
+        (_ENDED, ENDED_WEIGHT),
+        (_MAY_HAVE_ENDED, MAY_HAVE_ENDED_WEIGHT),
+    )
+    return next((weight for pattern, weight in weights if pattern.search(sentence.text)), 0.0)
+
+
+def _tells_case(sentence: Sentence) -> bool:
+    """Whether a sentence tells what happened, not what is so in general."""
+    return bool(_IS_PAST.search(sentence.text)) and not is_in_general(sentence)
 
 
 def find_key_number(sentence: Sentence, question: str | None) -> list[Span]:
@@ -181,9 +209,10 @@ def _trim_title(title: Sentence) -> Span:
 
 
 def _name_condition(sentence: Sentence) -> Span | None:
-    """The condition that a sentence names."""
+    """The condition that a sentence names, an illness by its words, or an abbreviation after "diagnosed with"."""
     for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:], _HAS_CONDITION):
-        if match := pattern.search(sentence.text):
+        match = pattern.search(sentence.text)
+        if match and (_ILLNESS.search(match["what"]) or (pattern is _NAMES_CONDITION[0] and match["what"].isupper())):
             return Span(sentence, *match.span("what"))
     return None
 
@@ -191,6 +220,7 @@ def _name_condition(sentence: Sentence) -> Span | None:
 def _cut_outcome(sentence: Sentence) -> Span:
     """The sentence from its first clause that tells an end on; of what is too long for a cell, to the last such."""
     clauses = list(find_clauses(sentence))
-    ended = [clause for clause in clauses if _ENDED.search(clause.text) and not _WHEN.match(clause.text)] or clauses
+    tells = [clause for clause in clauses if _ENDED.search(clause.text) or _MAY_HAVE_ENDED.search(clause.text)]
+    ended = [clause for clause in tells if not _WHEN.match(clause.text)] or clauses
     rest = Span(sentence, ended[0].start, clauses[-1].end)
     return rest if len(rest.text) <= MAX_CELL_CHARS else Span(sentence, rest.start, ended[-1].end)
