@@ -17,6 +17,7 @@ from assistant.page.templating import fill
 from assistant.rendering import NOT_ADVICE
 
 TITLE = "casecite"
+ASK_TAB = "ask"
 _SWITCH_THEME = "() => window.casecite.switchTheme()"
 _RESTORE_THEME = "() => window.casecite.restoreTheme()"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -29,8 +30,8 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
         with gr.Row(elem_id="heading-row"):
             heading = gr.HTML(_describe(assistant), elem_id="heading", js_on_load=None, apply_default_css=False)
             theme = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
-        with gr.Tabs():
-            with gr.Tab("Ask"):
+        with gr.Tabs() as tabs:
+            with gr.Tab("Ask", id=ASK_TAB):
                 chat = ChatTab(assistant)
             with gr.Tab("Case table") as table_tab:
                 CaseTableTab(assistant, chat.conversation, table_tab)
@@ -39,6 +40,7 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
             with gr.Tab("Library"):
                 library = LibraryTab(assistant, settings or PageSettings())
         gr.Markdown(NOT_ADVICE, elem_classes="muted")
+        map_of_library.map.select(lambda: gr.Tabs(selected=ASK_TAB), None, tabs, **_PRIVATE)
         chat.let_ask(map_of_library.map.select, map_of_library.question_about)
         theme.click(None, None, None, js=_SWITCH_THEME, api_visibility="private")
         described = [*chat.controls.offered, heading]
