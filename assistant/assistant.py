@@ -174,7 +174,7 @@ class Assistant:
     def tabulate(self, answer: Answer) -> CaseTable:
         """The records that an answer cites side by side, in the order of first use; of a refusal, no rows."""
         records = {citation.record.record_id: citation.record for citation in answer.citations}
-        return tabulate_cases(tuple(records.values()), load_reader(), answer.query, self.chat_model)
+        return tabulate_cases(tuple(records.values()), load_reader(), answer.question, self.chat_model)
 
     def close(self) -> None:
         """Let go of the index."""

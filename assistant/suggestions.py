@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from assistant.cases.ages import find_ages
 from assistant.cases.findings import names_diagnosis, tells_outcome
+from assistant.cases.spans import tells_of_case
 from assistant.cases.treatment import find_dosed_drug, find_lasting_drug, tells_treatment
-from assistant.evidence import Sentence, is_background, split_record
+from assistant.evidence import Sentence, split_record
 from assistant.names import find_foreign_names
 from assistant.types import Answer
 from index.folding import fold_text
@@ -60,7 +61,7 @@ def suggest_questions(answer: Answer) -> tuple[str, ...]:
         for sentence in split_record(record)
         if sentence.field == "abstract"
         and (sentence.field, sentence.start) not in quoted
-        and not is_background(record, sentence)
+        and tells_of_case(record, sentence)
     ]
     asked = set(analyse(f"{answer.question} {answer.query}"))
     questions = dict.fromkeys(

@@ -21,8 +21,10 @@ from statistics import median
 from typing import Any
 
 from assistant.cases import CaseRow, Cell, tabulate_cases
+from assistant.cases.patients import read_patients
+from assistant.cases.spans import tells_of_case
 from assistant.cases.tabulate import fill_patients
-from assistant.evidence import is_background, split_record
+from assistant.evidence import split_record
 from assistant.figures import find_figures
 from assistant.reader import load_reader
 from index import DEMO_RECORDS, read_records
@@ -80,8 +82,8 @@ def judge(questions: Sequence[dict[str, Any]], path: Path) -> Iterator[Judged]:
         elif is_given(question):
             continue
         else:
-            own = [sentence for sentence in split_record(record) if not is_background(record, sentence)]
-            cell = fill_patients(record, own)["age" if column == "age" else "sex"]
+            own = [sentence for sentence in split_record(record) if tells_of_case(record, sentence)]
+            cell = fill_patients(record, own, read_patients(own))["age" if column == "age" else "sex"]
         yield column, judge_cell(column, cell, question), cell, question
 
 

@@ -23,5 +23,6 @@ def filled_table() -> str:
     filled, time = data["filled"], data["table_ms"]
     head = " | ".join(name.replace("_", " ") for name in filled)
     values = " | ".join(f"{share:.2f}" for share in filled.values())
-    took = f"A table of {time['rows']} rows takes {time['p50'] / 1000:.1f} s on 2 cores (median; at most {time['most'] / 1000:.1f} s)."
+    seconds, most = time["p50"] / 1_000, time["most"] / 1_000
+    took = f"A table of {time['rows']} rows takes {seconds:.1f} s on 2 cores (median; at most {most:.1f} s)."
     return "\n".join([f"| {head} |", "|" + "---|" * len(filled), f"| {values} |", "", took])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 
 import pytest
 from openpyxl import load_workbook
@@ -145,6 +146,14 @@ def test_an_answer_is_tabulated_by_its_cited_records_and_a_refusal_has_no_rows(d
     assert [row.record.record_id for row in table.rows] == list(cited)
     assert len(table.rows) > 1
     assert not demo_assistant.tabulate(demo_assistant.ask("What is the capital of France?")).rows
+
+
+def test_an_endless_sentence_is_not_looked_at() -> None:
+    started = time.process_time()
+    row = tabulate(f"{'he died of 5 mg and ' * 5_000}. A 46-year-old man had a rash.")
+    assert text(row, "age") == "46-year-old"
+    assert text(row, "outcome") is None
+    assert time.process_time() - started < 20
 
 
 HOSTILE = as_record(

@@ -14,11 +14,11 @@ from assistant.cases.findings import find_condition, find_key_number, find_outco
 from assistant.cases.model_cells import write_cells
 from assistant.cases.patients import Patients, find_age, find_sex, read_patients
 from assistant.cases.places import find_setting
-from assistant.cases.spans import Span
+from assistant.cases.spans import Span, tells_of_case
 from assistant.cases.treatment import find_interventions
 from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
 from assistant.chat_models import ChatModel, ChatModelError
-from assistant.evidence import Sentence, as_evidence, as_report, choose, is_background, sentence_logits, split_record
+from assistant.evidence import Sentence, as_evidence, as_report, choose, sentence_logits, split_record
 from assistant.figures import find_figures
 from assistant.reader import Reader
 from index.types import Record
@@ -70,7 +70,7 @@ def _complete(table: CaseTable, cases: Sequence[ReadCase], reader: Reader, chat_
 
 
 def read_cases(records: Sequence[Record], reader: Reader, question: str | None) -> list[ReadCase]:
-    """The records as the reader sees them, without their background."""
+    """The records as the reader sees them, but for sentences that do not tell of the case."""
     split = [tuple(split_record(record)) for record in records]
     reports = [as_report(sentences) for sentences in split]
     asked = dict(_ASKED) | ({"key_number": question} if question else {})
@@ -82,15 +82,13 @@ def read_cases(records: Sequence[Record], reader: Reader, question: str | None) 
         for name, query in asked.items()
     }
     return [
-        _without_background(record, sentences, {name: of_all[place] for name, of_all in chances.items()})
+        _of_case(record, sentences, {name: of_all[place] for name, of_all in chances.items()})
         for place, (record, sentences) in enumerate(zip(records, split, strict=True))
     ]
 
 
-def _without_background(
-    record: Record, sentences: Sequence[Sentence], chances: Mapping[ColumnName, Sequence[float]]
-) -> ReadCase:
-    kept = [place for place, sentence in enumerate(sentences) if not is_background(record, sentence)]
+def _of_case(record: Record, sentences: Sequence[Sentence], chances: Mapping[ColumnName, Sequence[float]]) -> ReadCase:
+    kept = [place for place, sentence in enumerate(sentences) if tells_of_case(record, sentence)]
     return ReadCase(
         record,
         tuple(sentences[place] for place in kept),
@@ -110,12 +108,11 @@ def _make_row(case: ReadCase, question: str | None) -> CaseRow:
         "key_number": _find_key_number(case, outcome, question),
     }
     cells = {name: make_cell(case.record, spans) for name, spans in found.items()}
-    return CaseRow(record=case.record, cells=fill_patients(case.record, sentences) | cells)
+    return CaseRow(record=case.record, cells=fill_patients(case.record, sentences, patients) | cells)
 
 
-def fill_patients(record: Record, sentences: Sequence[Sentence]) -> dict[ColumnName, Cell | None]:
+def fill_patients(record: Record, sentences: Sequence[Sentence], patients: Patients) -> dict[ColumnName, Cell | None]:
     """The cells that rules alone fill: the patient's age and sex, or those of several patients."""
-    patients = read_patients(sentences)
     return {
         "age": _make_patient_cell(record, find_age(sentences, patients), patients),
         "sex": _make_patient_cell(record, find_sex(sentences, patients), patients),
