@@ -77,6 +77,7 @@ def test_every_cell_rests_on_sentences_that_stand_in_their_record(demo_assistant
         ("The patient had been diagnosed with asthma at the age of 12 years.", None, None),
         ("It usually affects women older than 50 years. A patient had a tremor.", None, None),
         ("A 30-year-old kidney recipient received a graft from a 58-year-old donor.", "30-year-old", None),
+        ("A 6-year-old boy fell. A 6-year and 3-month-old boy had a fever.", "6-year-old", "boy"),
         ("The patient had a 10-year-old fracture of the hip.", None, None),
     ],
 )

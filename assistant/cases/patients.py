@@ -78,14 +78,14 @@ def read_patients(sentences: Sequence[Sentence]) -> Patients:
     """The patients whom sentences present: those of a record, without what was known before."""
     presented: dict[tuple[tuple[str, str], ...], Patient] = {}
     for age in (age for sentence in sentences for age in find_ages(sentence)):
-        key = tuple((number, unit or "year") for number, unit in find_figures(age.text))
+        key = _read_age(age)
         known = presented.get(key)
         if known is None and (not presented or _INTRODUCES.search(age.before)):
             presented[key] = Patient(age, _find_sex_beside(age))
         elif known is not None and known.sex is None:
             presented[key] = Patient(known.age, _find_sex_beside(age))
     count = next((found for sentence in sentences if (found := _find_count(sentence))), None)
-    are_several = len(presented) > 1 or any(len(key) > 1 and not _is_one(key) for key in presented)
+    are_several = len(presented) > 1 or any(len(key) > 1 for key in presented)
     names_several = any(_NAMES_SEVERAL.search(sentence.text) for sentence in sentences if not is_in_general(sentence))
     return Patients(tuple(presented.values()), count, bool(count) or are_several or names_several)
 
@@ -159,6 +159,7 @@ def _find_count(sentence: Sentence) -> Span | None:
     return None
 
 
-def _is_one(key: tuple[tuple[str, str], ...]) -> bool:
-    """Whether several figures are one age: 6 years and 3 months."""
-    return len({unit for _, unit in key}) == len(key)
+def _read_age(age: Span) -> tuple[tuple[str, str], ...]:
+    """The ages of a phrase as figures with their units; 6 years and 3 months are one age, known by its years."""
+    figures = tuple((number, unit or "year") for number, unit in find_figures(age.text))
+    return figures[:1] if len({unit for _, unit in figures}) == len(figures) else figures
