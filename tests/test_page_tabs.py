@@ -112,7 +112,7 @@ def test_the_library_tells_what_it_holds(page: Page, take_picture: TakePicture) 
     expect(facts).to_contain_text("records.jsonl")
     years = page.get_by_role("region", name="Reports by year").get_by_role("listitem")
     expect(years).to_have_count(20)
-    expect(years.last).to_have_text("2025: 1 reports")
+    expect(years.last).to_have_text("2025: 1 report")
     expect(page.get_by_role("row", name="AME Case Reports")).to_contain_text("1")
     take_picture(page, "library")
 
