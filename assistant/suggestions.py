@@ -25,7 +25,8 @@ MAX_TOPIC_NAMES = 2
 
 _WORD = re.compile(r"[^\W_]+")
 _TEST = re.compile(
-    r"\b(?P<test>(?:\w+\s+)?biopsy|CT(?:\s+scan)?|computed\s+tomography|MRI|magnetic\s+resonance\s+imaging|echocardiogra(?:m|phy)"
+    r"\b(?P<test>(?:\w+\s+)?biopsy|CT(?:\s+scan)?|computed\s+tomography|MRI|magnetic\s+resonance\s+imaging"
+    r"|echocardiogra(?:m|phy)"
     r"|electrocardiogra(?:m|phy)|electroencephalogra(?:m|phy)|ultrasound|ultrasonography|endoscopy|colonoscopy|autopsy"
     r"|laparoscopy|angiography|blood\s+cultures?|genetic\s+testing|chest\s+x-ray|histolog(?:y|ical\s+examination))\b"
     r"[^.;]{0,60}\b(?:show|reveal|demonstrat|found|disclos|confirm|identif)\w*",

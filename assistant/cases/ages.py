@@ -48,7 +48,8 @@ _OF_A_RELATIVE_BEFORE = re.compile(
 )
 # A mother may be a patient, and so may each of two sisters.
 _OF_A_RELATIVE_AFTER = re.compile(
-    r"^[\s,]*(?:[\w-]+\s+){0,3}(?:donors?|controls?|volunteers?|subjects|father|sister|brother|son|daughter|wife|husband|"
+    r"^[\s,]*(?:[\w-]+\s+){0,3}(?:donors?|controls?|volunteers?|subjects|father|sister|brother|son|daughter|wife"
+    r"|husband|"
     r"aunt|uncle|cousin|nephew|niece|grand\w+)\b",
     re.IGNORECASE,
 )
@@ -65,9 +66,12 @@ _NOT_NOW = re.compile(
 )
 _IN_GENERAL = re.compile(
     r"\b(?:usually|commonly|typically|generally|most\s+(?:common|often|frequent)\w*|incidence|prevalence"
-    r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)|among\s+(?:the\s+)?\d+|published|on\s+record"
-    r"|(?:(?:in|from)\s+the|medical|english|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search|review)\s+(?:found|identified|revealed)"
-    r"|pubmed|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects|randomi[sz]ed|case\s+reports\s+and|should|may|might|must|can|could\s+be)\b",
+    r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)"
+    r"|among\s+(?:the\s+)?\d+|published|on\s+record"
+    r"|(?:(?:in|from)\s+the|medical|english|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search"
+    r"|review)\s+(?:found|identified|revealed)"
+    r"|pubmed|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects"
+    r"|randomi[sz]ed|case\s+reports\s+and|should|may|might|must|can|could\s+be)\b",
     re.IGNORECASE,
 )
 _IS_ONE = re.compile(r"(?:^|\b(?:an?|one|another|this|our)\s+(?:[\w-]+\s+){0,2})$", re.IGNORECASE)

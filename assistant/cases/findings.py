@@ -23,25 +23,32 @@ LATE_WEIGHT = 0.12
 MAX_FIGURE_CHARS = 90
 
 _TITLE_TAIL = re.compile(
-    r"[\s:.,;–—-]*\(?\b(?:an?\s+|the\s+first\s+)?(?:(?:rare|unusual|interesting|illustrative|brief|first|two|three|four|five|\d+)\s+)*"
-    r"(?:case\s+(?:reports?|stud(?:y|ies)|presentation|series|descriptions?)|reports?\s+of\s+(?:an?|one|two|three|four|five|\d+)\s+"
+    r"[\s:.,;–—-]*\(?\b(?:an?\s+|the\s+first\s+)?(?:(?:rare|unusual|interesting|illustrative|brief|first|two|three"
+    r"|four|five|\d+)\s+)*"
+    r"(?:case\s+(?:reports?|stud(?:y|ies)|presentation|series|descriptions?)|reports?\s+of\s+(?:an?|one|two|three"
+    r"|four|five|\d+)\s+"
     r"cases?|letter)\b.*$",
     re.IGNORECASE,
 )
 # What may follow the name of a condition.
 _OF_WHOM = (
-    r"(?=\s*(?:[,.;(]|$)|\s+(?:in\s+(?:an?|the|our|this|two|three|whom|which)|of\s+(?:an?|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)"
-    r"|was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for|complicat\w+|"
+    r"(?=\s*(?:[,.;(]|$)|\s+(?:in\s+(?:an?|the|our|this|two|three|whom|which)|of\s+(?:an?"
+    r"|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)"
+    r"|was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for"
+    r"|complicat\w+|"
     r"underwent|presented|presenting|developed|at|on|whose|following|with|secondary|due|from|to|"
     r"\w+(?:ed|ing)\s+(?:from|by|to|in|with|after))\b)"
 )
 _NAMES_CONDITION = tuple(
     re.compile(pattern + _OF_WHOM, re.IGNORECASE)
     for pattern in (
-        r"\bdiagnos(?:ed|is)\s+(?:(?:the|this|her|him)\s+(?:\w+\s+)?)?(?:with|as\s+having|as|of|was)\s+(?:an?\s+|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
-        r"\b(?:diagnosis|confirmed|revealed|proved|demonstrated)\s+(?:of\s+|to\s+be\s+|the\s+(?:presence|diagnosis)\s+of\s+)"
+        r"\bdiagnos(?:ed|is)\s+(?:(?:the|this|her|him)\s+(?:\w+\s+)?)?(?:with|as\s+having|as|of|was)\s+(?:an?\s+"
+        r"|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
+        r"\b(?:diagnosis|confirmed|revealed|proved|demonstrated)\s+(?:of\s+|to\s+be\s+|the\s+(?:presence"
+        r"|diagnosis)\s+of\s+)"
         r"(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
-        r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
+        r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our"
+        r"|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
         r"(?P<what>(?!an?\s|\d|\w+[\s-]year)[^,.;()]{3,90}?)",
     )
 )
@@ -54,37 +61,52 @@ _HAS_CONDITION = re.compile(
     re.IGNORECASE,
 )
 _WAS_DIAGNOSED = re.compile(
-    r"(?:^|[,;]\s+|\band\s+|:\s+)(?:the\s+|an?\s+)?(?P<what>[^,;:]{3,90}?)\s+(?:was|were)\s+(?:finally\s+|then\s+|initially\s+)?diagnosed\b",
+    r"(?:^|[,;]\s+|\band\s+|:\s+)(?:the\s+|an?\s+)?(?P<what>[^,;:]{3,90}?)\s+(?:was|were)\s+(?:finally\s+|then\s+"
+    r"|initially\s+)?diagnosed\b",
     re.IGNORECASE,
 )
 # A condition is only what has such a word in it; other names that a rule may take for one are left out.
 _ILLNESS = re.compile(
-    r"(?:itis|[ae]mia|omas?|omata|(?<!diagn)(?<!progn)osis|pathy|algia|uria|plegia|paresis|rrhea|sia|pnea|penia|trophy|megaly|ectasia|plasia)\b"
-    r"|\b(?:syndromes?|diseases?|disorders?|cancers?|tumou?rs?|infections?|deficienc\w+|insufficienc\w+|failure|fractures?|"
-    r"ruptures?|lesions?|cysts?|aneurysms?|abscess\w*|hernia\w*|pals(?:y|ies)|injur\w+|obstruction|h(?:a)?emorrhages?|bleeding|"
-    r"ulcers?|stenos[ie]s|malformations?|dissections?|perforations?|embolism|infarctions?|block|arrhythmias?|tachycardia|toxicity|"
-    r"poisoning|intoxication|headaches?|migraine|anomal(?:y|ies)|depression|pneumonia|diabetes|epilepsy|seizures?|strokes?|malaria|sepsis|metastas[ei]s|asthma|hepatitis|atresia|"
-    r"diverticul\w+|mutations?|deletions?|myocarditis|shock|arrest|fistulas?|lymphomas?|melanomas?|defects?|occlusion|apn(?:o)?ea|"
-    r"encephalitis|encephalomyelitis|purpura|dystrophy|neoplasms?|reactions?|allerg\w+|delirium|psychosis|schizophrenia|jaundice)\b",
+    r"(?:itis|[ae]mia|omas?|omata|(?<!diagn)(?<!progn)osis|pathy|algia|uria|plegia|paresis|rrhea|sia|pnea|penia"
+    r"|trophy|megaly|ectasia|plasia)\b"
+    r"|\b(?:syndromes?|diseases?|disorders?|cancers?|tumou?rs?|infections?|deficienc\w+|insufficienc\w+|failure"
+    r"|fractures?|"
+    r"ruptures?|lesions?|cysts?|aneurysms?|abscess\w*|hernia\w*|pals(?:y|ies)|injur\w+|obstruction|h(?:a)?emorrhages?"
+    r"|bleeding|"
+    r"ulcers?|stenos[ie]s|malformations?|dissections?|perforations?|embolism|infarctions?|block|arrhythmias?"
+    r"|tachycardia|toxicity|"
+    r"poisoning|intoxication|headaches?|migraine|anomal(?:y|ies)|depression|pneumonia|diabetes|epilepsy|seizures?"
+    r"|strokes?|malaria|sepsis|metastas[ei]s|asthma|hepatitis|atresia|"
+    r"diverticul\w+|mutations?|deletions?|myocarditis|shock|arrest|fistulas?|lymphomas?|melanomas?|defects?|occlusion"
+    r"|apn(?:o)?ea|"
+    r"encephalitis|encephalomyelitis|purpura|dystrophy|neoplasms?|reactions?|allerg\w+|delirium|psychosis"
+    r"|schizophrenia|jaundice)\b",
     re.IGNORECASE,
 )
 _ENDED = re.compile(
-    r"\b(?:died|dead|death|fatal|expired|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission|cured?"
-    r"|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*|relaps\w*|went\s+home|uneventful\w*|subsid\w*"
-    r"|cleared|vanished|eased|relie[fv]\w*|gone|deteriorat\w*|returned\s+to\s+normal|normali[sz]\w*|lost\s+(?:this|the|our)\s+patient"
+    r"\b(?:died|dead|death|fatal|expired|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission"
+    r"|cured?"
+    r"|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*|relaps\w*|went\s+home|uneventful\w*"
+    r"|subsid\w*"
+    r"|cleared|vanished|eased|relie[fv]\w*|gone|deteriorat\w*|returned\s+to\s+normal|normali[sz]\w*|lost\s+(?:this"
+    r"|the|our)\s+patient"
     r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*|complications?))\b",
     re.IGNORECASE,
 )
 _MAY_HAVE_ENDED = re.compile(
-    r"\b(?:recur\w*|remain\w*|stayed|normal|follow[\s-]?up|responded|response|alive|well|better|successful\w*|satisf\w+|stopped|"
+    r"\b(?:recur\w*|remain\w*|stayed|normal|follow[\s-]?up|responded|response|alive|well|better|successful\w*"
+    r"|satisf\w+|stopped|"
     r"ceased|no\s+(?:evidence|signs?)|came\s+down|reached|achieved)\b",
     re.IGNORECASE,
 )
 _ENDED_FOR_SURE = re.compile(
-    r"\b(?:(?:patient|he|she|man|woman|infant|boy|girl|child|who|died?)\b[^.;]*\b(?:died|recovered|was\s+discharged|expired|"
+    r"\b(?:(?:patient|he|she|man|woman|infant|boy|girl|child|who|died?)\b[^.;]*\b(?:died|recovered|was\s+discharged"
+    r"|expired|"
     r"remain\w*\s+(?:well|free|asymptomatic|stable|disease|in)|survived|went\s+home|has\s+been\s+(?:well|free))"
-    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever|\w+itis|\w+emia)\s+"
-    r"(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)|complete(?:ly)?\s+(?:recover\w*|resol\w*|remission)|"
+    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever"
+    r"|\w+itis|\w+emia)\s+"
+    r"(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)|complete(?:ly)?\s+(?:recover\w*|resol\w*"
+    r"|remission)|"
     r"full\s+recovery|recovered\s+(?:fully|completely|uneventfully))\b",
     re.IGNORECASE,
 )

@@ -23,7 +23,8 @@ _PRONOUN = re.compile(r"\b(?:(?P<male>he|his|him|himself)|(?P<female>she|her|her
 # Of one patient's presentation: what else a sentence says of it begins here.
 _GOES_ON = re.compile(r"\b(?:whose|his|her|who|with|was|were|had|has|presented|and|in\s+whom)\b|[.;:()]", re.IGNORECASE)
 _INTRODUCES = re.compile(
-    r"(?:^|\b(?:an?|one|another|other|two|three|four|five|both|(?:case|patient)\s+\w+|and|women|men|boys|girls|patients|"
+    r"(?:^|\b(?:an?|one|another|other|two|three|four|five|both|(?:case|patient)\s+\w+|and|women|men|boys|girls"
+    r"|patients|"
     r"children|siblings|brothers|sisters)\b)[\s,:(.]*(?:(?!the\b|this\b)[\w-]+\s+){0,3}$",
     re.IGNORECASE,
 )
@@ -32,12 +33,14 @@ _PEOPLE = (
     r"|adolescents|males|females|people|individuals|persons|family\s+members|babies)"
 )
 _COUNT = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[2-9]|[1-9]\d)\s+(?:(?!of\b|in\b|for\b|and\b)[\w-]+\s+)"
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[2-9]|[1-9]\d)\s+(?:(?!of\b|in\b|for\b"
+    r"|and\b)[\w-]+\s+)"
     rf"{{0,3}}?{_PEOPLE}\b",
     re.IGNORECASE,
 )
 _REPORTS = re.compile(
-    r"\b(?:we|here(?:in|by)?|this|authors?)\b.*\b(?:report|describe|present|encounter|treat|observ|stud|review|discuss)\w*"
+    r"\b(?:we|here(?:in|by)?|this|authors?)\b.*\b(?:report|describe|present|encounter|treat|observ|stud|review"
+    r"|discuss)\w*"
     r"|\b(?:is|are|were)\s+(?:reported|described|presented|treated|observed)\b|\b(?:in|by)\s*$",
     re.IGNORECASE,
 )
@@ -45,7 +48,8 @@ _IS_PART = re.compile(
     r"\b(?:history\s+of|among|series(?:\s+of)?|of\s+the|the\s+only|than|another|other)\s*$", re.IGNORECASE
 )
 _NAMES_SEVERAL = re.compile(
-    r"\b(?:(?:second|third|the\s+other|each)\s+patient|both\s+(?:patients|cases)|^(?:the|our|all)\s+patients|(?:case|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
+    r"\b(?:(?:second|third|the\s+other|each)\s+patient|both\s+(?:patients|cases)|^(?:the|our|all)\s+patients|(?:case"
+    r"|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
     r"|(?:these|all|our|the)\s+(?:two|three|four|five)\s+(?:patients|cases|children|women|men|infants)"
     r"|(?:he|she)\s+too)\b",
     re.IGNORECASE,
@@ -95,9 +99,7 @@ def find_age(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
     ages = [patient.age for patient in patients.presented]
     if not patients.are_several:
         return ages or [age for sentence in sentences for age in find_vague_ages(sentence)][:1]
-    if len(ages) > 1 or any(
-        len(find_figures(age.text)) > 1 or (patients.phrase and age.is_within(patients.phrase)) for age in ages
-    ):
+    if len(ages) > 1 or any(_is_of_several(age, patients.phrase) for age in ages):
         return ages
     return [patients.phrase] if patients.phrase and VAGUE_AGE.search(patients.phrase.text) and not ages else []
 
@@ -157,6 +159,11 @@ def _find_count(sentence: Sentence) -> Span | None:
         if sentence.field == "title" or not before.strip() or _REPORTS.search(before) or before.endswith(" in "):
             return Span(sentence, *match.span())
     return None
+
+
+def _is_of_several(age: Span, phrase: Span | None) -> bool:
+    """Whether an age is a list of ages, or stands in the phrase for how many patients there are."""
+    return len(_read_age(age)) > 1 or (phrase is not None and age.is_within(phrase))
 
 
 def _read_age(age: Span) -> tuple[tuple[str, str], ...]:

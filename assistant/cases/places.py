@@ -27,30 +27,37 @@ _COUNTRIES = (
 _NAMED = r"(?:[A-Z][\w'’.-]+\s+(?:(?:of|and|for|the|de|del)\s+)*)*"
 _KIND = (
     r"(?:(?:tertiary|secondary|primary|university|teaching|general|psychiatric|rural|district|community|regional|local|"
-    r"referral|specialist|private|military|children['’]s|maternity|pediatric|paediatric|orthopa?edic|dermatology|oncology|"
+    r"referral|specialist|private|military|children['’]s|maternity|pediatric|paediatric|orthopa?edic|dermatology"
+    r"|oncology|"
     r"outpatient|eye|dental|surgical|medical|neurology|rheumatology|care)\s+)"
 )
 _CARE = re.compile(
-    rf"\b(?:(?:{_NAMED}|{_KIND}*)(?:(?:(?:neonatal|coronary|cardiac|neuro|medical|surgical)\s+)?intensive\s+care(?:\s+unit)?|coronary\s+care\s+unit|"
+    rf"\b(?:(?:{_NAMED}|{_KIND}*)(?:(?:(?:neonatal|coronary|cardiac|neuro|medical"
+    rf"|surgical)\s+)?intensive\s+care(?:\s+unit)?|coronary\s+care\s+unit|"
     r"(?:accident\s+and\s+)?emergency\s+(?:department|room|unit|service|center|centre)|burns?\s+(?:unit|center|centre)|"
     r"nursing\s+home|hospice)"
     rf"|{_KIND}+(?:hospital|clinic|centre|center|department|ward|outpatients)\b"
-    r"|(?:[A-Z][\w'’.-]+\s+)(?:(?:(?:of|and|for|the)\s+)*[A-Z][\w'’.-]+\s+)*(?:Hospital|Infirmary|Clinic|Medical\s+Cent(?:er|re))"
+    r"|(?:[A-Z][\w'’.-]+\s+)(?:(?:(?:of|and|for|the)\s+)*[A-Z][\w'’.-]+\s+)*(?:Hospital|Infirmary|Clinic"
+    r"|Medical\s+Cent(?:er|re))"
     r"(?:\s+(?:of|in)\s+(?:[A-Z]\w+\s?)+(?<!\s))?"
     r"|(?:N|P|S|M)?ICUs?|operating\s+(?:room|theat(?:er|re)))\b"
 )
 _IS_CARED_FOR = re.compile(
-    r"\b(?:admi\w+|presented|referred|brought|came|taken|seen|transferred|hospitali[sz]ed|treated|managed|visited|attended"
+    r"\b(?:admi\w+|presented|referred|brought|came|taken|seen|transferred|hospitali[sz]ed|treated|managed|visited"
+    r"|attended"
     r"|evaluated|consulted|reached|entered|rushed|carried|arrived|sent|kept|cared|stay\w*|in)\b",
     re.IGNORECASE,
 )
 _COUNTRY = re.compile(
-    rf"\b(?:in|from|of)\s+(?P<place>(?:(?:[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est)(?:ern|east|west)?(?:ern)?\s+|[Cc]entral\s+|[Rr]ural\s+"
+    rf"\b(?:in|from|of)\s+(?P<place>(?:(?:[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est)(?:ern|east|west)?(?:ern)?\s+"
+    rf"|[Cc]entral\s+|[Rr]ural\s+"
     rf"|[A-Z][a-z]+,\s+)?(?:{_COUNTRIES}))\b(?!\s*(?:disease|fever|pig|virus))"
 )
 _TRAVELS = re.compile(
-    r"\b(?:travel\w*|return\w*|trip\w*|visit\w*|holiday\w*|vacation\w*|journey\w*|born|originat\w*|emigrat\w*|immigrat\w*|"
-    r"import\w*|endemic|common|outbreak\w*|epidemic\w*|pandemic\w*|descent|first\s+appear\w*|population|people|patients)\b"
+    r"\b(?:travel\w*|return\w*|trip\w*|visit\w*|holiday\w*|vacation\w*|journey\w*|born|originat\w*|emigrat\w*"
+    r"|immigrat\w*|"
+    r"import\w*|endemic|common|outbreak\w*|epidemic\w*|pandemic\w*|descent|first\s+appear\w*|population|people"
+    r"|patients)\b"
     r"[^,;]{0,50}$",
     re.IGNORECASE,
 )

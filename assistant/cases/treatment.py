@@ -22,7 +22,8 @@ MIN_CHANCE_WITH_DRUG = 0.15
 LONG_CLAUSE_CHARS = 80
 _QUANTITY = r"\d[\d,.]*(?:\s*(?:-|–|to|/|x|×)\s*\d[\d,.]*)?"
 _DOSE = re.compile(
-    rf"\b{_QUANTITY}\s?(?:mgs?|g|µg|μg|ug|mcg|micrograms?|milligrams?|grams?|IU|U|units?|million\s+(?:IU|units)|mEq|mmol|ml|mL"
+    rf"\b{_QUANTITY}\s?(?:mgs?|g|µg|μg|ug|mcg|micrograms?|milligrams?|grams?|IU|U|units?|million\s+(?:IU|units)|mEq"
+    rf"|mmol|ml|mL"
     r"|Gy|cGy|tablets?|capsules?|drops|puffs)(?![\w%])(?!\s*/\s*(?:dL|dl|L|l|mL|ml|litre|liter|g\b|mmol|mg\b|24\s?h))"
     r"(?!\s+(?:per|of)\s+(?:dL|L|litre|mL|blood|urine|protein|fluid|pus))",
 )
@@ -39,34 +40,42 @@ _THERAPY = r"(?:treatment|therapy|administration|use|application|infusion|exposu
 _DURATION = re.compile(
     rf"\b(?:for|over|during)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}"
     rf"|\b{_NUMBER}[\s-](?:hour|day|week|month|year)s?['’]?[\s-](?:course|regimen|{_THERAPY})\b"
-    rf"|\b(?:after|following)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}['’]?(?:\s+of\s+|\s+(?=(?:[\w-]+\s+){{0,3}}{_THERAPY}\b))",
+    rf"|\b(?:after|following)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}['’]?(?:\s+of\s+"
+    rf"|\s+(?=(?:[\w-]+\s+){{0,3}}{_THERAPY}\b))",
     re.IGNORECASE,
 )
 # How long after its beginning something happened: the treatment had lasted so long.
 _SINCE_START = re.compile(
-    rf"\b{_NUMBER}[\s-]?{_TIME}\s+(?:after|following|into)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:start\w*|initiat\w*|begin\w*|commenc\w*|"
+    rf"\b{_NUMBER}[\s-]?{_TIME}\s+(?:after|following|into)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:start\w*|initiat\w*|begin\w*"
+    rf"|commenc\w*|"
     rf"introduc\w*|taking|receiving|{_THERAPY})\b",
     re.IGNORECASE,
 )
 _GIVEN = (
-    r"(?:treated|managed|started|commenced|begun|put|placed|maintained|kept|given|administered|received|prescribed|operated"
+    r"(?:treated|managed|started|commenced|begun|put|placed|maintained|kept|given|administered|received|prescribed"
+    r"|operated"
     r"|infused|injected|transfused|taking|taken|took|underwent|undergone|receiving)"
 )
 _IS_GIVEN = re.compile(
     rf"\b(?:{_GIVEN}|treatment|therapy|dos(?:e|es|age)|regimen|chemotherapy|infusion|injections?|withdrawn|stopped|"
-    r"discontinued|replaced|performed(?!\s+by)|resected|removed|excised|implanted|repaired|transplant\w*|surgery|added)\b",
+    r"discontinued|replaced|performed(?!\s+by)|resected|removed|excised|implanted|repaired|transplant\w*|surgery"
+    r"|added)\b",
     re.IGNORECASE,
 )
 _GIVES = re.compile(
-    r"\b(?:patients?|he|she|man|woman|boy|girl|infant|child|who|they|(?:fe)?male)\s+(?:(?:was|were|is|had|has|been|\w+ly|then|"
-    r"also|already|started|began|begun)\s+){0,3}(?:treated\s+(?:with|by)|managed\s+with|started\s+on|placed\s+on|put\s+on|"
-    r"maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken(?!\s+to\b)|underwent|undergone|on)\s+(?=\S)"
+    r"\b(?:patients?|he|she|man|woman|boy|girl|infant|child|who|they|(?:fe)?male)\s+(?:(?:was|were|is|had|has|been"
+    r"|\w+ly|then|"
+    r"also|already|started|began|begun)\s+){0,3}(?:treated\s+(?:with|by)|managed\s+with|started\s+on|placed\s+on"
+    r"|put\s+on|"
+    r"maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken(?!\s+to\b)|underwent|undergone"
+    r"|on)\s+(?=\S)"
     r"|^(?:was\s+|were\s+)?(?:treated\s+(?:with|by)|given|prescribed|received|underwent)\s+(?=\S)",
     re.IGNORECASE,
 )
 # The words before a dose that may name what it is of.
 _NAME_BEFORE = re.compile(
-    r"(?:(?<![\w/.'’-])(?!(?:with|of|on|to|by|in|for|and|the|an?|was|were|took|received|given|taking|receiving|dose|doses|than)\b)"
+    r"(?:(?<![\w/.'’-])(?!(?:with|of|on|to|by|in|for|and|the|an?|was|were|took|received|given|taking|receiving|dose"
+    r"|doses|than)\b)"
     r"[\w/.'’-]+[\s(]+){1,4}$",
     re.IGNORECASE,
 )
