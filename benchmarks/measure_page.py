@@ -145,7 +145,7 @@ async def ask(client: httpx.AsyncClient, event: dict[str, Any], question: str) -
         async for line in stream.aiter_lines():
             if waited is None and ("“" in line or "\\u201c" in line or "These reports don" in line):
                 waited = (time.perf_counter() - started) * 1_000
-            if '"process_completed"' in line:
+            if '"close_stream"' in line:
                 break
     if waited is None:
         raise SystemExit(f"no answer came to: {question}")
