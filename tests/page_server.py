@@ -27,7 +27,7 @@ TakePicture = Callable[[Page, str], None]
 BMD = "What was the BMD change under romosozumab?"
 LITHIUM = "What was the plasma lithium level of the woman with kidney failure?"
 EYES = "Which reports describe eye problems after a drug?"
-UNANSWERABLE = "How was dupilumab conjunctivitis treated?"
+UNANSWERABLE = "What dose of dupilumab was given in Behcet colitis?"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -159,6 +159,8 @@ def choose(page: Page, label: str, choice: str) -> None:
     """Choose from a list that drops down."""
     page.get_by_label(label, exact=True).click()
     page.get_by_role("option", name=choice, exact=True).click()
+    page.get_by_label(label, exact=True).blur()
+    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:

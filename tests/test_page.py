@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from assistant import Assistant
 from assistant.export.references import format_references
 from assistant.page.chat import DEMO_QUESTIONS
+from assistant.suggestions import suggest_questions
 from prompts import ABSTAIN_SENTENCE
 
 from .faulty_chat_server import FaultyChatServer, never_ends, says
@@ -140,13 +141,15 @@ def test_a_follow_up_keeps_the_case(page: Page) -> None:
     expect(cards(page)).to_contain_text(["romosozumab"])
 
 
-def test_what_can_be_asked_next_is_asked_with_a_click(page: Page) -> None:
-    ask(page, BMD)
-    suggested = page.locator("#chat .options button").first
-    question = suggested.inner_text()
-    suggested.click()
+def test_what_can_be_asked_next_is_asked_with_a_click(page: Page, demo_assistant: Assistant) -> None:
+    ask(page, LITHIUM)
+    offered = suggest_questions(demo_assistant.ask(LITHIUM))
+    suggested = page.locator("#chat .options button")
+    expect(suggested).to_have_text(list(offered))
+    suggested.first.click()
     expect(wait_for_answer(page, 1)).to_contain_text("Checked against source")
-    expect(questions(page).last).to_have_text(question)
+    expect(questions(page).last).to_have_text(offered[0])
+    expect(cards(page)).to_contain_text(["lithium"])
 
 
 def test_an_example_is_asked_with_a_click(page: Page) -> None:
@@ -233,14 +236,17 @@ def test_a_refusal_says_what_was_looked_for_and_what_is_nearest(page: Page, take
     expect(answer).to_contain_text(ABSTAIN_SENTENCE)
     expect(answer).to_contain_text(f"Looked for: “{UNANSWERABLE}”. In no report of this library: “dupilumab”.")
     expect(answer).to_contain_text("Nearest reports, none of which says it:")
-    nearest = answer.get_by_role("listitem").get_by_role("link").first
-    nearest.click()
-    expect(page.locator(".card:focus")).to_contain_text(nearest.inner_text())
-    expect(page.locator(".card:focus details")).to_have_attribute("open", "")
+    nearest = answer.get_by_role("listitem").get_by_role("link")
+    nearest.first.click()
+    card = page.locator(nearest.first.get_attribute("href"))
+    expect(card).to_be_focused()
+    expect(card.get_by_role("heading", name=nearest.first.inner_text())).to_be_visible()
+    expect(card.locator("details")).to_have_attribute("open", "")
     expect(page.locator("#evidence mark")).to_have_count(0)
     take_picture(page, "abstention")
     page.locator("#chat .options button").first.click()
-    wait_for_answer(page, 1)
+    expect(wait_for_answer(page, 1)).to_contain_text("Behcet")
+    expect(page.locator("#evidence mark:visible").first).to_contain_text("Thalidomide")
 
 
 def test_two_users_see_nothing_of_one_another(open_page: OpenPage, page_url: str) -> None:
