@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import threading
@@ -34,6 +35,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 START_SECONDS = 30
 COLOURS = 128
 PATIENCE_MS = 15_000
+ANSWER_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -121,10 +123,12 @@ def questions(page: Page) -> Locator:
 
 
 def wait_for_answer(page: Page, place: int) -> Locator:
-    """The answer at a place, counted from 0, once it is whole: then the box takes questions again."""
-    expect(answers(page)).to_have_count(place + 1, timeout=60_000)
-    expect(page.get_by_test_id("submit-button")).to_be_visible(timeout=60_000)
-    return answers(page).nth(place)
+    """The answer at a place, counted from 0, once it is whole: no step of it is shown, and nothing is left to stop."""
+    expect(answers(page)).to_have_count(place + 1, timeout=ANSWER_MS)
+    answer = answers(page).nth(place)
+    expect(answer).not_to_have_text(re.compile(r"(^|…)\s*$"), timeout=ANSWER_MS)
+    expect(page.get_by_test_id("submit-button")).to_be_visible(timeout=ANSWER_MS)
+    return answer
 
 
 def cite(answer: Locator, number: int) -> Locator:
