@@ -127,8 +127,10 @@ def test_on_a_phone_the_way_leads_to_the_report_and_back(
     mark.tap()
     expect(page.locator("mark:focus")).to_be_in_viewport()
     expect(mark).not_to_be_in_viewport()
+    back = page.get_by_role("button", name="Back to the answer")
+    expect(back).to_be_in_viewport()
     take_picture(page, "phone")
-    page.get_by_role("button", name="Back to the answer").tap()
+    back.tap()
     expect(mark).to_be_in_viewport()
     expect(mark).to_be_focused()
 

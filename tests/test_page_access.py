@@ -81,6 +81,7 @@ def test_narrow_screens_never_scroll_sideways_and_have_the_cards_below(
     for part in ("Search options", "Save and cite", "Report an error"):
         open_part(page, part)
     assert fits(page)
+    assert find_barriers(page) == []
     assert cards(page).first.bounding_box()["y"] > question_box(page).bounding_box()["y"]
     for tab, content in TABS.items():
         open_tab(page, tab)
