@@ -37,7 +37,7 @@ docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
 	@$(BIN)/cog -I docs -r README.md docs/*.md
 
 screenshots: $(DEVELOPMENT)  ## take the pictures of the web chat in docs/images anew (needs Chromium)
-	@$(BIN)/pytest -q tests/test_page.py --pictures docs/images
+	@$(BIN)/pytest -q tests/test_page.py tests/test_page_tabs.py tests/test_page_access.py --pictures docs/images
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -35,6 +35,7 @@ History = Iterable[Turn | Mapping[str, Any]]
 
 READINGS_KEPT = 128
 CORES_A_QUESTION = 2
+QUESTIONS_AT_A_TIME = 2  # at least: while one is searched, another is read
 
 
 class Assistant:
@@ -48,7 +49,8 @@ class Assistant:
         # The slow part of an answer; asked again of the same records, it is the same.
         self._read = lru_cache(maxsize=READINGS_KEPT)(self._read_passages)
         # Finding takes all cores. Questions that come at once take turns, so that the first need not wait for the last.
-        self._turns = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // CORES_A_QUESTION), "casecite")
+        at_a_time = max(QUESTIONS_AT_A_TIME, (os.cpu_count() or 1) // CORES_A_QUESTION)
+        self._turns = ThreadPoolExecutor(at_a_time, "casecite")
 
     @classmethod
     def open(cls, index_dir: str | Path | None = None, llm: str | BaseChatModel | None = None, **settings: Any) -> Self:

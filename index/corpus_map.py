@@ -33,7 +33,7 @@ class MapPoint:
     """A record's place on the map: `x` and `y` from 0 to 1, `group` the label of the records it is most like."""
 
     record_id: str
-    title: str | None
+    name: str
     year: int | None
     x: float
     y: float
@@ -68,7 +68,7 @@ def map_corpus(build: OpenBuild, max_records: int = MAX_RECORDS) -> CorpusMap:
         groups = _group(vectors)
     labels = _label_groups(records, groups, build.term_weight)
     points = tuple(
-        MapPoint(record_id=record.record_id, title=record.title, year=record.year, x=x, y=y, group=labels[group])
+        MapPoint(record_id=record.record_id, name=record.name, year=record.year, x=x, y=y, group=labels[group])
         for record, (x, y), group in zip(records, places.tolist(), groups, strict=True)
     )
     by_size = tuple(labels[group] for group, _ in Counter(groups).most_common())

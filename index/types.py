@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from index.errors import WrongUseError
+
+NAME_CHARS = 120
 
 
 class Section(NamedTuple):
@@ -52,6 +55,11 @@ class Record:
     def text(self) -> str:
         """The title, where there is one, and the abstract."""
         return f"{self.title} {self.abstract}" if self.title else self.abstract
+
+    @property
+    def name(self) -> str:
+        """What the record can be called: its title or, without one, the beginning of its abstract."""
+        return self.title or shorten(self.abstract, NAME_CHARS, placeholder=" …")
 
     def section_at(self, position: int) -> str | None:
         """The label of the section of the abstract that a position stands in, if it stands in one."""

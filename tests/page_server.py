@@ -27,7 +27,7 @@ TakePicture = Callable[[Page, str], None]
 
 BMD = "What was the BMD change under romosozumab?"
 LITHIUM = "What was the plasma lithium level of the woman with kidney failure?"
-EYES = "Which reports describe eye problems after a drug?"
+SEIZURES = "Which reports describe seizures?"
 UNANSWERABLE = "What dose of dupilumab was given in Behcet colitis?"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}

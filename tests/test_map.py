@@ -120,4 +120,4 @@ def test_titles_and_years_go_with_the_points(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps({"abstract": "A rash.", "title": "Rash", "year": 2001}), "utf-8")
     build_index([tmp_path / "in.jsonl"], tmp_path / "index")
     (point,) = map_corpus(open_index(tmp_path / "index").current()).points
-    assert (point.title, point.year, point.group) == ("Rash", 2001, "all records")
+    assert (point.name, point.year, point.group) == ("Rash", 2001, "all records")

@@ -124,12 +124,12 @@ def test_on_a_phone_the_way_leads_to_the_report_and_back(
 ) -> None:
     page = open_page(page_url, viewport=PHONE, has_touch=True, is_mobile=True)
     mark = cite(ask(page, BMD), 2)
+    take_picture(page, "phone")
     mark.tap()
     expect(page.locator("mark:focus")).to_be_in_viewport()
     expect(mark).not_to_be_in_viewport()
     back = page.get_by_role("button", name="Back to the answer")
     expect(back).to_be_in_viewport()
-    take_picture(page, "phone")
     back.tap()
     expect(mark).to_be_in_viewport()
     expect(mark).to_be_focused()

@@ -8,8 +8,8 @@ from playwright.sync_api import Page
 
 from .page_server import (
     BMD,
-    EYES,
     PHONE,
+    SEIZURES,
     UNANSWERABLE,
     OpenPage,
     TakePicture,
@@ -77,7 +77,7 @@ def test_narrow_screens_never_scroll_sideways_and_have_the_cards_below(
     open_page: OpenPage, page_url: str, size: dict[str, int]
 ) -> None:
     page = open_page(page_url, viewport=size)
-    ask(page, EYES)
+    ask(page, SEIZURES)
     for part in ("Search options", "Save and cite", "Report an error"):
         open_part(page, part)
     assert fits(page)

@@ -88,12 +88,25 @@ def test_readers_may_add_nothing(open_page: OpenPage, serve_page: ServePage, edi
     expect(page.locator("input[type=file]")).to_have_count(0)
 
 
-def test_files_are_taken_from_nobody_who_has_not_logged_in(
-    serve_page: ServePage, demo_assistant: Assistant, page_url: str
+@pytest.mark.parametrize(
+    ("name", "password", "status"), [(None, "", 403), ("reader", "two", 403), ("ed", "one", 200)], ids=str
+)
+def test_files_are_taken_from_editors_alone(
+    serve_page: ServePage, demo_assistant: Assistant, name: str | None, password: str, status: int
 ) -> None:
-    for url, status in ((serve_page(demo_assistant, USERS), 401), (page_url, 403)):
-        reply = httpx.post(f"{url}/gradio_api/upload", files={"files": ("a.nbib", NEW_RECORD.encode())})
-        assert reply.status_code == status
+    with httpx.Client(base_url=serve_page(demo_assistant, USERS)) as client:
+        if name:
+            client.post("/login", data={"username": name, "password": password}).raise_for_status()
+        assert send_file(client) == status
+
+
+def test_without_editors_files_are_taken_from_nobody(page_url: str) -> None:
+    with httpx.Client(base_url=page_url) as client:
+        assert send_file(client) == 403
+
+
+def send_file(client: httpx.Client) -> int:
+    return client.post("/gradio_api/upload", files={"files": ("a.nbib", NEW_RECORD.encode())}).status_code
 
 
 def test_a_wrong_password_opens_nothing(open_page: OpenPage, serve_page: ServePage, demo_assistant: Assistant) -> None:

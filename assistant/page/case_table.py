@@ -8,11 +8,15 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.cases.types import CaseTable
+from assistant.listing import asks_for_list
 from assistant.page.conversation import Conversation, answers_of, short_reference
 from assistant.page.saving import as_file, offer_file
 from assistant.page.templating import fill
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NOTHING_YET = "Ask something first. The reports that the answer cites will stand here side by side."
+STILL_OPEN = "The answer is on its way. Open this tab again when it is there."
+BESIDE = "A list may miss reports, and hold some that are beside the point."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
@@ -32,14 +36,18 @@ class CaseTableTab:
         tab.select(self._make, conversation, [table, shown], show_progress_on=shown, **_PRIVATE)
 
     def _make(self, conversation: Conversation) -> tuple[CaseTable | None, str]:
+        if conversation and conversation[-1].is_open:
+            return None, render_table(None, hint=STILL_OPEN)
         answers = [answer for answer in answers_of(conversation) if answer.citations]
-        table = self._assistant.tabulate(answers[-1]) if answers else None
-        return table, render_table(table, answers[-1].question if answers else "")
+        if not answers:
+            return None, render_table(None)
+        table = self._assistant.tabulate(answers[-1])
+        return table, render_table(table, answers[-1].question, BESIDE if asks_for_list(answers[-1].question) else "")
 
 
-def render_table(table: CaseTable | None, question: str = "") -> str:
-    """The table as HTML: each cell opens to the sentence that it was taken from."""
-    return fill("case_table.html", table=table, question=question, short_reference=short_reference)
+def render_table(table: CaseTable | None, question: str = "", hint: str = NOTHING_YET) -> str:
+    """The table as HTML: each cell opens to the sentence that it was taken from. Without a table there is the hint."""
+    return fill("case_table.html", table=table, question=question, hint=hint, short_reference=short_reference)
 
 
 def _check(table: CaseTable | None) -> CaseTable:

@@ -10,9 +10,7 @@ from assistant.assistant import Assistant
 from assistant.page.templating import fill
 from index.corpus_map import CorpusMap, map_corpus
 from index.search import OpenBuild
-from index.types import Record
 
-TITLE_CHARS = 200
 _PICK_SCRIPT = """
 const pick = (event) => {
   const dot = event.target.closest('circle');
@@ -41,18 +39,13 @@ class MapTab:
     def question_about(self, event: gr.EventData) -> str:
         """What is asked about the report whose dot was clicked."""
         record = self._assistant.index.get_record(event.record_id)
-        return f"What was the outcome in “{name_of(record)}”?" if record else ""
+        return f"What was the outcome in “{record.name.rstrip('.')}”?" if record else ""
 
     def _draw(self) -> str:
         build = self._assistant.index.current()
         if build not in self._drawn:
             self._drawn[build] = render_map(map_corpus(build))
         return self._drawn[build]
-
-
-def name_of(record: Record) -> str:
-    """A report's title or, without one, the beginning of its abstract."""
-    return (record.title or record.abstract)[:TITLE_CHARS].rstrip(".")
 
 
 def render_map(corpus_map: CorpusMap) -> str:

@@ -34,7 +34,7 @@ class LibraryTab:
         with gr.Group(visible=False) as self.form:
             files = gr.File(label="New records: JSON, XML, nbib, RIS or CSV", file_count="multiple")
             add = gr.Button("Add to the library", variant="primary")
-            self.outcome = gr.HTML(elem_id="outcome", js_on_load=None, apply_default_css=False)
+        self.outcome = gr.HTML(elem_id="outcome", js_on_load=None, apply_default_css=False)
         self.permission = gr.Markdown(elem_classes="muted")
         added = add.click(self._add, files, [self.outcome, files], concurrency_limit=1, **_PRIVATE)
         self.added = added.then(self.show, None, self.facts, show_progress="hidden", **_PRIVATE)

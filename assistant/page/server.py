@@ -47,7 +47,6 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, 
 def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int, *, mcp: bool = False) -> FastAPI:
     """The application that serves the page, and with `mcp` the tools for language models."""
     app = FastAPI(openapi_url=None)
-    app.middleware("http")(_refuse_uploads(settings))
     if mcp:
         mount_mcp(app, assistant, host)
     page = build_page(assistant, settings).queue(max_size=MAX_WAITING)
@@ -66,18 +65,25 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         ssr_mode=False,
         pwa=False,
     )
+    mounted.middleware("http")(_refuse_uploads(settings, mounted.routes[-1].app))  # type: ignore[attr-defined]
     return mounted
 
 
-def _refuse_uploads(settings: PageSettings) -> Callable[[Request, Any], Awaitable[Response]]:
-    """Gradio takes files from anybody, asked for or not; without an editor there is nobody to take them from."""
+def _refuse_uploads(settings: PageSettings, page: gr.routes.App) -> Callable[[Request, Any], Awaitable[Response]]:
+    """Gradio takes files from anybody who may open the page, asked for or not; only editors are to send any."""
 
     async def refuse(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path.startswith(UPLOAD_PATH) and not settings.editors:
-            return JSONResponse({"detail": "no files are taken here"}, status_code=403)
+        if request.url.path.startswith(UPLOAD_PATH) and not settings.may_edit(_find_user(request, page)):
+            return JSONResponse({"detail": "no files are taken from you"}, status_code=403)
         return await call_next(request)
 
     return refuse
+
+
+def _find_user(request: Request, page: gr.routes.App) -> str | None:
+    """Who has logged in, by the token that Gradio has given them."""
+    names = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
+    return next((page.tokens.get(request.cookies[name]) for name in names if name in request.cookies), None)
 
 
 def _bind(host: str, port: int) -> socket.socket:

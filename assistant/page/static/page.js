@@ -33,7 +33,11 @@
       known = asked.length;
       if (!isFollowing || !known) return;
       const list = chat.querySelector(".panel-wrap");
-      list.scrollTop += asked[known - 1].getBoundingClientRect().top - list.getBoundingClientRect().top;
+      if (list.scrollHeight > list.clientHeight) {
+        list.scrollTop += asked[known - 1].getBoundingClientRect().top - list.getBoundingClientRect().top;
+      } else if (asked[known - 1].getBoundingClientRect().top < 0 || known > 1) {
+        asked[known - 1].scrollIntoView({ block: "start" }); // on a phone it is the page that scrolls
+      }
     }).observe(chat, { childList: true, subtree: true, characterData: true });
   }
 
