@@ -14,7 +14,7 @@ from assistant.condense import MAX_QUESTION_CHARS
 from assistant.feedback import FeedbackStore
 from assistant.page.cards import render_evidence
 from assistant.page.controls import Controls
-from assistant.page.conversation import Conversation, Exchange, as_messages, stop, turns_of
+from assistant.page.conversation import Conversation, Exchange, as_messages, render_message, stop, turns_of
 from assistant.page.saving import add_save_buttons
 from assistant.page.verdicts import VerdictForm
 from assistant.suggestions import explain_refusal, suggest_questions
@@ -147,8 +147,8 @@ class ChatTab:
             exchange = replace(exchange, filters=self.controls.filters(*options))
             assistant = self.controls.adapt(*options)
             async for event in assistant.astream(question, turns_of(before), exchange.filters):
-                exchange = exchange.follow(event)
-                if exchange.is_open:
+                shown, exchange = render_message(exchange), exchange.follow(event)
+                if exchange.is_open and render_message(exchange) != shown:
                     yield {self.chatbot: as_messages((*before, exchange))}
             exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
