@@ -65,7 +65,7 @@ def test_every_setting_is_in_the_readme() -> None:
 )
 def test_links_to_files_lead_somewhere(document: str) -> None:
     path = ROOT / document
-    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", path.read_text("utf-8")):
+    for target in re.findall(r"\]\((?!<?https?://|#|mailto:)([^)#]+)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), f"{document} links to {target}"
 
 
