@@ -138,13 +138,14 @@ class FeedbackStore:
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        """A connection of this call's own, since those of SQLite are not to be shared; its work is one transaction."""
+        """The only connection there is, since the file may be new: a lock keeps out threads and processes meanwhile."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)  # questions can tell of patients, so nobody else is to read them
-            with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS)) as connection:
-                _prepare(connection, self.path)
-                with connection:
+            with FileLock(f"{self.path}.lock", timeout=WAIT_SECONDS):
+                if not self.path.exists():
+                    self.path.touch(mode=0o600)  # questions can tell of patients, so nobody else is to read them
+                with closing(sqlite3.connect(self.path)) as connection, connection:
+                    _prepare(connection, self.path)
                     yield connection
         except (OSError, sqlite3.Error) as error:
             raise _unusable(self.path, error) from error
@@ -257,10 +258,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has version {version}, this casecite reads {SCHEMA_VERSION}", remedy="use the newer casecite"
         )
     if version < SCHEMA_VERSION:
-        with FileLock(f"{path}.lock", timeout=WAIT_SECONDS):  # SQLite does not wait when the journal's mode changes
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _unusable(path: Path, error: Exception) -> WrongUseError:

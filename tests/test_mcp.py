@@ -209,7 +209,7 @@ def served(demo_index_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_the_page_its_endpoints_and_the_tools_are_served_together(served: str) -> None:
     from gradio_client import Client as PageClient
 
-    assert "<title>" in httpx.get(served).text
+    assert '"title":"casecite"' in httpx.get(served).text
     named = PageClient(served, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/ask", "/search", "/index_info"}
     assert set(_list_tools(f"{served}/mcp")) == {"ask_case_reports", "search_case_reports", "get_record"}
