@@ -238,7 +238,7 @@ def test_a_refusal_says_what_was_looked_for_and_what_is_nearest(page: Page, take
     answer = ask(page, UNANSWERABLE)
     expect(answer).to_contain_text(ABSTAIN_SENTENCE)
     expect(answer).to_contain_text(f"Looked for: “{UNANSWERABLE}”. In no report of this library: “dupilumab”.")
-    expect(answer).to_contain_text("Nearest reports, none of which says it:")
+    expect(answer).to_contain_text("Nearest reports, in which no sentence was found that answers:")
     nearest = answer.get_by_role("listitem").get_by_role("link")
     nearest.first.click()
     card = page.locator(nearest.first.get_attribute("href"))

@@ -169,7 +169,7 @@ def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
         looked_for += " Only reports that the filters let through were searched."
     parts = [looked_for]
     if refusal.nearest:
-        parts.append("Nearest reports, none of which says it:")
+        parts.append("Nearest reports, in which no sentence was found that answers:")
         parts.append(
             "\n".join(
                 f"- [{escape_markdown(record.title or short_reference(record))}]"
