@@ -36,15 +36,14 @@ class Controls:
             with gr.Row():
                 self.journals = gr.Dropdown(label="Journals", multiselect=True, choices=[], min_width=200)
                 self.types = gr.Dropdown(label="Article types", multiselect=True, choices=[], min_width=200)
-            with gr.Row():
-                self.open_access = gr.Checkbox(label="Open access only", min_width=160)
-                self.style = gr.Radio(
-                    label="Answers are made of",
-                    choices=self._styles(),
-                    value=self._styles()[-1],
-                    info=None if assistant.chat_model else "No chat model is set up; CASECITE_LLM names one.",
-                    min_width=240,
-                )
+            self.open_access = gr.Checkbox(label="Open access only", min_width=160)
+            self.style = gr.Radio(
+                label="Answers are made of",
+                choices=self._styles(),
+                value=self._styles()[-1],
+                info=None if assistant.chat_model else "No chat model is set up; CASECITE_LLM names one.",
+                min_width=240,
+            )
 
     @property
     def all(self) -> list[Any]:
