@@ -285,3 +285,12 @@ def test_programs_find_no_other_endpoints_than_those_made_for_them(page_url: str
     offered = Client(page_url, verbose=False).view_api(return_format="dict", print_info=False)
     assert set(offered["named_endpoints"]) == {"/ask", "/search", "/index_info"}
     assert offered["unnamed_endpoints"] == {}
+
+
+def test_a_fault_is_told_in_the_chat_and_the_next_question_is_answered(
+    page: Page, demo_assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("assistant.page.chat._explain", lambda *_: 1 / 0)
+        expect(ask(page, BMD)).to_contain_text("The log of the server says what it was.")
+    expect(ask(page, LITHIUM)).to_contain_text("8.21")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,7 +29,9 @@ DEMO_QUESTIONS = (
     "Which reports describe seizures?",
 )
 PLACEHOLDER = "Ask about a case: a dose, an outcome, a value, a duration; or which reports there are."
+FAILED = "Something went wrong, and the question was not answered. The log of the server says what it was."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+_LOG = logging.getLogger(__name__)
 
 Updates = dict[Any, Any]
 """What changes on the page: new values by component."""
@@ -63,8 +66,7 @@ class ChatTab:
             async for updates in self._ask(find_question(event_data), before, options):
                 yield updates
 
-        self._asking.append(event(ask_found, self._inputs, self._outputs, **self._queueing))
-        self._let_stop()
+        self._let_stop([event(ask_found, self._inputs, self._outputs, **self._queueing)])
 
     def _add_chatbot(self) -> gr.Chatbot:
         return gr.Chatbot(
@@ -97,7 +99,7 @@ class ChatTab:
         self._inputs = [self.conversation, *self.controls.all]
         self._outputs = [self.question, self.chatbot, self.conversation, self.evidence, self._verdicts.subject]
         self._queueing = _PRIVATE | {"concurrency_limit": CONCURRENT_QUESTIONS, "concurrency_id": "ask"}
-        self._asking: list[Any] = [
+        asking = [
             self.question.submit(self._submit, [self.question, *self._inputs], self._outputs, **self._queueing),
             self.chatbot.example_select(self._select, self._inputs, self._outputs, **self._queueing),
             self.chatbot.option_select(self._select, self._inputs, self._outputs, **self._queueing),
@@ -106,14 +108,14 @@ class ChatTab:
         ]
         self.chatbot.undo(self._undo, [self.conversation], self._outputs, **_PRIVATE)
         self.chatbot.clear(lambda: self._show(()), None, self._outputs, **_PRIVATE)
-        self._let_stop()
+        self._let_stop(asking)
 
-    def _let_stop(self) -> None:
+    def _let_stop(self, asking: list[Any]) -> None:
         self.question.stop(
             lambda conversation: self._show(stop(conversation)),
             self.conversation,
             self._outputs,
-            cancels=self._asking,
+            cancels=asking,
             **_PRIVATE,
         )
 
@@ -153,6 +155,9 @@ class ChatTab:
             exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
             exchange = exchange.fail(str(error))
+        except Exception:  # or the page would wait for ever
+            _LOG.exception("a question was not answered")
+            exchange = exchange.fail(FAILED)
         yield self._show((*before, exchange))
 
     def _show_open(self, conversation: Conversation) -> Updates:

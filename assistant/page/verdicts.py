@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import gradio as gr
@@ -14,7 +13,6 @@ from index.errors import CaseciteError
 WHOLE_ANSWER = 0
 _QUOTED_CHARS = 60
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-_LOG = logging.getLogger(__name__)
 
 
 class VerdictForm:
@@ -33,8 +31,7 @@ class VerdictForm:
                 elem_classes="muted",
             )
         chatbot.like(self._take_thumb, conversation, None, **_PRIVATE)
-        sent = send.click(self._take_report, [conversation, self.subject, comment], comment, **_PRIVATE)
-        del sent
+        send.click(self._take_report, [conversation, self.subject, comment], comment, **_PRIVATE)
 
     def offer(self, exchange: Exchange | None) -> Any:
         """What of an answer can be called wrong."""
