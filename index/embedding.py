@@ -142,7 +142,6 @@ def has_fast_bfloat16() -> bool:
 
 
 @cache
-@lru_cache(maxsize=1)
 def plain_words() -> frozenset[str]:
     """The words that the packaged model's vocabulary holds whole: some 20,000 of plain English."""
     from tokenizers import Tokenizer
@@ -151,6 +150,7 @@ def plain_words() -> frozenset[str]:
     return frozenset(word for word in vocabulary if word.isalpha())
 
 
+@cache
 def packaged_model() -> Path:
     """The folder of the packaged MiniLM, its weights checked.
 
