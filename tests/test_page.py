@@ -202,6 +202,19 @@ def test_an_answer_that_is_stopped_ends_the_models_work_and_another_can_be_asked
     expect(ask(page, BMD)).to_contain_text(ABSTAIN_SENTENCE)
 
 
+def test_what_was_shown_of_an_answer_stays_when_it_is_stopped(
+    open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
+) -> None:
+    server.behaviours = [never_ends("Spinal BMD stood 22.1% above baseline after 12 months [e1]. ", pause_s=0.2)]
+    page = open_page(serve_page(modelled))
+    question_box(page).fill(BMD)
+    question_box(page).press("Enter")
+    expect(answers(page)).to_contain_text("22.1% above baseline")
+    page.get_by_test_id("stop-button").click()
+    expect(wait_for_answer(page, 0)).to_contain_text("Stopped.")
+    expect(answers(page)).to_contain_text("22.1% above baseline")
+
+
 def test_quotes_can_be_had_where_a_chat_model_is_set_up(
     open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
 ) -> None:

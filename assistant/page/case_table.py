@@ -9,14 +9,13 @@ import gradio as gr
 from assistant.assistant import Assistant
 from assistant.cases.types import CaseTable
 from assistant.listing import asks_for_list
-from assistant.page.conversation import Conversation, answers_of, short_reference
+from assistant.page.conversation import LIST_NOTE, Conversation, answers_of, short_reference
 from assistant.page.saving import as_file, offer_file
 from assistant.page.templating import fill
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NOTHING_YET = "Ask something first. The reports that the answer cites will stand here side by side."
 STILL_OPEN = "The answer is on its way. Open this tab again when it is there."
-BESIDE = "A list may miss reports, and hold some that are beside the point."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
@@ -42,7 +41,9 @@ class CaseTableTab:
         if not answers:
             return None, render_table(None)
         table = self._assistant.tabulate(answers[-1])
-        return table, render_table(table, answers[-1].question, BESIDE if asks_for_list(answers[-1].question) else "")
+        return table, render_table(
+            table, answers[-1].question, LIST_NOTE if asks_for_list(answers[-1].question) else ""
+        )
 
 
 def render_table(table: CaseTable | None, question: str = "", hint: str = NOTHING_YET) -> str:

@@ -151,7 +151,8 @@ class ChatTab:
             async for event in assistant.astream(question, turns_of(before), exchange.filters):
                 shown, exchange = render_message(exchange), exchange.follow(event)
                 if exchange.is_open and render_message(exchange) != shown:
-                    yield {self.chatbot: as_messages((*before, exchange))}
+                    conversation = (*before, exchange)
+                    yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
             exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
             exchange = exchange.fail(str(error))

@@ -22,6 +22,7 @@ from assistant.types import Answer, AnswerEvent, Citation, Turn
 from index.types import Filters, Record
 
 STOPPED = "Stopped."
+LIST_NOTE = "A list may miss reports, and hold some that are beside the point."
 _MARK = re.compile(r"\[(\d+)\]")
 _CONFIDENCE_WORDS = ((0.85, "high"), (0.6, "moderate"), (0.0, "low"))
 
@@ -123,7 +124,7 @@ def describe_check(answer: Answer) -> str:
         left_out = sum(not claim.supported for claim in answer.claims)
         checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
     if asks_for_list(answer.question):
-        return f"{checked} A list may miss reports, and hold some that are beside the point."
+        return f"{checked} {LIST_NOTE}"
     return f"{checked} Confidence: {confidence_word(answer.confidence)}."
 
 
