@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from assistant.reader import Reader, Report, load_reader, model
 from assistant.reader.rows import MAX_ROW_TOKENS, RowMaker, length_batches, make_windows
+from index import embedding
 from index.embedding import packaged_model
 from index.errors import NoIndexError
 
@@ -143,3 +144,12 @@ def test_damaged_weights_are_refused_with_the_remedy(tmp_path: Path, monkeypatch
     with pytest.raises(NoIndexError, match=r"reader .* is damaged.*pip install") as raised:
         load_reader()
     assert json.loads((source / model.CARD).read_text("utf-8"))["sha256"] in str(raised.value)
+
+
+def test_the_packaged_weights_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+    digest = embedding._weights_digest
+    monkeypatch.setattr(embedding, "_weights_digest", lambda folder: hashed.append(folder) or digest(folder))
+    packaged_model.cache_clear()
+    assert packaged_model() == packaged_model()
+    assert len(hashed) == 1
