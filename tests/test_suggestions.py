@@ -38,10 +38,12 @@ def test_what_was_asked_already_is_not_suggested(demo_assistant: Assistant) -> N
 
 def test_suggestions_are_quick_and_a_refusal_has_none(demo_assistant: Assistant) -> None:
     answer = demo_assistant.ask(QUESTIONS[0])
-    suggest_questions(answer)
-    started = time.process_time()
-    suggest_questions(answer)
-    assert time.process_time() - started < 0.02
+    seconds = []
+    for _ in range(5):  # the best of five, since other work may take the processor
+        started = time.perf_counter()
+        suggest_questions(answer)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.02
     assert suggest_questions(demo_assistant.ask("Who won the football match?")) == ()
 
 
