@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -133,7 +133,7 @@ class Assistant:
 
     async def astream(
         self, question: str, history: History = (), filters: Filters | None = None
-    ) -> AsyncIterator[AnswerEvent]:
+    ) -> AsyncGenerator[AnswerEvent]:
         """`stream` without blocking the event loop. When its reader is cancelled, so is the chat model's request."""
         inquiry = await asyncio.to_thread(self._inquire, question, history, filters)
         if self.chat_model and (request := inquiry.request_condensed()):

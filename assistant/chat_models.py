@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from assistant.types import Turn
 from index.errors import CaseciteError, WrongUseError
@@ -108,8 +108,10 @@ class ChatModel(NamedTuple):
         """`stream` without blocking the event loop; a cancelled reader cancels the model's request."""
         limits = _Limits(self)
         try:
-            async for chunk in self.model.astream(request.messages, request.config):
-                yield limits.pass_on(chunk)
+            written = cast("AsyncGenerator[AIMessageChunk]", self.model.astream(request.messages, request.config))
+            async with aclosing(written) as chunks:
+                async for chunk in chunks:
+                    yield limits.pass_on(chunk)
         except ChatModelError:
             raise
         except Exception as error:  # each provider has exceptions of its own

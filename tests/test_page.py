@@ -194,6 +194,7 @@ def test_an_answer_that_is_stopped_ends_the_models_work_and_another_can_be_asked
     question_box(page).fill(BMD)
     question_box(page).press("Enter")
     expect(answers(page)).to_contain_text("openai:any is writing")
+    wait_until(lambda: server.requests)  # stopped sooner, the model would never be asked, and nobody could leave it
     page.get_by_test_id("stop-button").click()
     expect(wait_for_answer(page, 0)).to_have_text("Stopped.")
     wait_until(lambda: server.left_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -148,11 +149,12 @@ class ChatTab:
         try:
             exchange = replace(exchange, filters=self.controls.filters(*options))
             assistant = self.controls.adapt(*options)
-            async for event in assistant.astream(question, turns_of(before), exchange.filters):
-                shown, exchange = render_message(exchange), exchange.follow(event)
-                if exchange.is_open and render_message(exchange) != shown:
-                    conversation = (*before, exchange)
-                    yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
+            async with aclosing(assistant.astream(question, turns_of(before), exchange.filters)) as events:
+                async for event in events:
+                    shown, exchange = render_message(exchange), exchange.follow(event)
+                    if exchange.is_open and render_message(exchange) != shown:
+                        conversation = (*before, exchange)
+                        yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
             exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
             exchange = exchange.fail(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from index.types import BuildReport, Rejection
 SHOWN_JOURNALS = 15
 SHOWN_REJECTIONS = 100
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+_LOG = logging.getLogger(__name__)
 _overviews: WeakKeyDictionary[OpenBuild, LibraryOverview] = WeakKeyDictionary()
 
 
@@ -70,6 +72,7 @@ class LibraryTab:
         try:
             report = build_index(list(files), self._assistant.index.index_dir, "update", tell)
         except CaseciteError as error:
+            _LOG.warning("records were not added: %s", error, exc_info=error.__cause__)
             raise gr.Error(str(error), print_exception=False, duration=None) from error
         return render_report(report), None
 

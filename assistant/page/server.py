@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.assistant import Assistant
 from assistant.mcp_server import mount_mcp
@@ -65,19 +64,26 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         ssr_mode=False,
         pwa=False,
     )
-    mounted.middleware("http")(_refuse_uploads(settings, mounted.routes[-1].app))  # type: ignore[attr-defined]
+    mounted.add_middleware(_UploadGuard, settings=settings, page=mounted.routes[-1].app)  # type: ignore[attr-defined]
     return mounted
 
 
-def _refuse_uploads(settings: PageSettings, page: gr.routes.App) -> Callable[[Request, Any], Awaitable[Response]]:
-    """Gradio takes files from anybody who may open the page, asked for or not; only editors are to send any."""
+class _UploadGuard:
+    """Gradio takes files from anybody who may open the page, asked for or not; only editors are to send any.
 
-    async def refuse(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path.startswith(UPLOAD_PATH) and not settings.may_edit(_find_user(request, page)):
-            return JSONResponse({"detail": "no files are taken from you"}, status_code=403)
-        return await call_next(request)
+    Plain ASGI: what passes through it, streams above all, is not copied by a task in between.
+    """
 
-    return refuse
+    def __init__(self, app: ASGIApp, settings: PageSettings, page: gr.routes.App) -> None:
+        self._app, self._settings, self._page = app, settings, page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(UPLOAD_PATH):
+            user = _find_user(Request(scope), self._page)
+            if not self._settings.may_edit(user):
+                refusal = JSONResponse({"detail": "no files are taken from you"}, status_code=403)
+                return await refusal(scope, receive, send)
+        await self._app(scope, receive, send)
 
 
 def _find_user(request: Request, page: gr.routes.App) -> str | None:
