@@ -39,6 +39,7 @@ Progress = Callable[[str, int, int | None], None]
 CHUNKS_A_STEP = 1_024
 CHUNKS_A_REPORT = 32  # a second or so of embedding between two calls of `progress`; a multiple of the batch size
 SELF_RECALL_SAMPLE = 50
+MIN_SELF_RECALL = 0.95  # nearest neighbours are approximate: one that is missed now and then is no fault of the build
 SAME_VECTOR = 0.999
 FULL_DISK_BYTES = 2_000_000
 
@@ -266,7 +267,7 @@ class _Run:
         return self._previous.chunk_vectors(kept)
 
     def _verify(self, lexical: LexicalIndex, vectors: VectorStore) -> None:
-        """Compare the three stores' counts, and look whether a sample of chunks finds itself."""
+        """Compare the three stores' counts, and look how many of a sample of chunks find themselves."""
         counts = (len(self._records), len(lexical)), (self._chunk_count, len(vectors))
         for expected, found in counts:
             if expected != found:
@@ -276,12 +277,13 @@ class _Run:
                 )
         stride = max(1, len(self._records) // SELF_RECALL_SAMPLE)
         sample = [chunks[0].chunk_id for _, chunks in islice(self._records, 0, None, stride)]
-        for chunk_id, vector in vectors.vectors(sample).items():
-            if not (nearest := vectors.query(vector, 1)) or nearest[0][1] < SAME_VECTOR:
-                raise BuildFailedError(
-                    f"the build did not verify: chunk {chunk_id} does not find itself",
-                    remedy="build again; the index in use is unchanged",
-                )
+        stored = vectors.vectors(sample).values()
+        found = sum(similarity >= SAME_VECTOR for vector in stored for _, similarity in vectors.query(vector, 1))
+        if found < MIN_SELF_RECALL * len(sample):
+            raise BuildFailedError(
+                f"the build did not verify: of {len(sample)} chunks {found} find themselves",
+                remedy="build again; the index in use is unchanged",
+            )
 
     def _manifest(self, paths: Sequence[str | Path], embedder: Embedder) -> Manifest:
         return Manifest(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 
@@ -240,6 +241,20 @@ def test_a_build_that_lost_vectors_is_not_published(index_dir: Path, monkeypatch
     with pytest.raises(BuildFailedError, match=r"did not verify: \d+ entries where \d+ were written"):
         build_index([DEMO_RECORDS], index_dir)
     assert_still_answers(index_dir)
+
+
+@pytest.mark.parametrize(("missed", "is_published"), [(1, True), (10, False)])
+def test_a_build_is_published_unless_its_vectors_do_not_find_themselves(
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch, missed: int, *, is_published: bool
+) -> None:
+    query, asked = VectorStore.query, count()
+    monkeypatch.setattr(VectorStore, "query", lambda *args: [] if next(asked) < missed else query(*args))
+    if is_published:
+        assert build_index([DEMO_RECORDS], index_dir).record_count == 40
+    else:
+        with pytest.raises(BuildFailedError, match="did not verify: of 40 chunks 30 find themselves"):
+            build_index([DEMO_RECORDS], index_dir)
+        assert_still_answers(index_dir)
 
 
 @pytest.fixture

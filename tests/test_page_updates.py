@@ -18,6 +18,7 @@ from assistant.page.settings import PageSettings
 from index import build_index
 
 from .page_server import (
+    ANSWER_MS,
     BMD,
     LITHIUM,
     OpenPage,
@@ -71,7 +72,8 @@ def test_records_are_added_while_others_ask_and_are_then_cited(
     editor.get_by_role("button", name="Add to the library").click()
     expect(editor.locator("#outcome")).to_contain_text("embedding chunks")
     expect(ask(reader, BMD)).to_contain_text("22.1%")
-    expect(editor.locator("#outcome")).to_contain_text(f"The library now holds {40 + 1 + MANY} reports")
+    held = f"The library now holds {40 + 1 + MANY} reports"
+    expect(editor.locator("#outcome")).to_contain_text(held, timeout=ANSWER_MS)
     expect(editor.locator("#outcome")).to_contain_text(f"{1 + MANY} added, 0 changed, 0 unchanged")
     expect(editor.locator(".facts")).to_contain_text(f"{40 + 1 + MANY}, in")
     expect(editor.locator("#heading")).to_contain_text(f"{40 + 1 + MANY} reports")
