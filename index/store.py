@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-# Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query. Two
-# threads that insert like vectors at once do not link them, and one of them may never be found again (in 2 of 850
-# collections of near duplicates; in none of 450 with one thread, which takes no longer).
-HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400, "num_threads": 1}}
+# Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
+HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
 
 
 class VectorStore:
