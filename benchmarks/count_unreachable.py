@@ -1,51 +1,54 @@
-"""Count collections of near duplicates in which a vector does not find itself."""
+"""Count vector stores of near duplicates in which a chunk does not find itself."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-
-import chromadb
-import numpy as np
-from chromadb.config import Settings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from index import DEMO_RECORDS, Record, read_records
 from index.build import SAME_VECTOR
 from index.chunking import chunk_record, embedding_text
 from index.embedding import Vectors, load_embedder
-from index.store import HNSW
+from index.store import VectorStore
+from index.types import Chunk
 
 NEAR_DUPLICATES = 300
 TEXT = "Patient {number} drank {number} litres of tea. "
 
+Row = tuple[Record, Chunk]
+
 
 def main() -> None:
-    """Build the collections, and print in how many a vector was missed."""
+    """Fill the stores, and print in how many a chunk was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("collections", type=int, help="how many, about half a second each")
-    count = parser.parse_args().collections
-    vectors = embed_texts()
-    missing = sum(count_missed(vectors) > 0 for _ in range(count))
-    print(f"a vector is missed in {missing} of {count} collections of {len(vectors)}")
+    parser.add_argument("stores", type=int, help="how many, about half a second each")
+    count = parser.parse_args().stores
+    rows = make_rows()
+    vectors = load_embedder().embed_documents([embedding_text(record, chunk) for record, chunk in rows])
+    missed = [count_missed(rows, vectors) for _ in range(count)]
+    print(f"{sum(missed)} of {count * len(rows)} chunks are missed, in {sum(map(bool, missed))} of {count} stores")
 
 
-def embed_texts() -> Vectors:
-    """The vectors of the demo's chunks, then those of texts that differ in a number."""
-    demo = [record for record in read_records([DEMO_RECORDS]) if isinstance(record, Record)]
-    texts = [embedding_text(record, chunk) for record in demo for chunk in chunk_record(record)]
-    texts += [TEXT.format(number=number) * 20 for number in range(NEAR_DUPLICATES)]
-    return load_embedder().embed_documents(texts)
+def make_rows() -> list[Row]:
+    """The demo's chunks, then those of records that differ in a number."""
+    records = [item for item in read_records([DEMO_RECORDS]) if isinstance(item, Record)]
+    for number in range(NEAR_DUPLICATES):
+        text = TEXT.format(number=number) * 20
+        records.append(replace(records[0], record_id=f"pmid:{number}", abstract=text, sections=()))
+    return [(record, chunk) for record in records for chunk in chunk_record(record)]
 
 
-def count_missed(vectors: Vectors) -> int:
-    """How many of the vectors do not find themselves in a new collection."""
+def count_missed(rows: Sequence[Row], vectors: Vectors) -> int:
+    """How many of the chunks do not find themselves in a new store."""
     with tempfile.TemporaryDirectory() as folder:
-        client = chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))
-        collection = client.create_collection("vectors", configuration=HNSW, embedding_function=None)
-        collection.add(ids=[str(number) for number in range(len(vectors))], embeddings=vectors)
-        nearest = [collection.query(query_embeddings=row[None], n_results=1)["distances"] for row in vectors]
-        client.close()
-    return int(np.sum([1 - found[0][0] < SAME_VECTOR for found in nearest if found]))
+        store = VectorStore.create(Path(folder), "vectors")
+        store.add([record for record, _ in rows], [chunk for _, chunk in rows], vectors)
+        found = sum(similarity >= SAME_VECTOR for row in vectors for _, similarity in store.query(row, 1))
+        store.close()
+    return len(rows) - found
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ Progress = Callable[[str, int, int | None], None]
 CHUNKS_A_STEP = 1_024
 CHUNKS_A_REPORT = 32  # a second or so of embedding between two calls of `progress`; a multiple of the batch size
 SELF_RECALL_SAMPLE = 50
-# Nearest neighbours are approximate: in 5 of 1,000 collections of near duplicates one vector could not be found.
+# Nearest neighbours are approximate: one in a hundred stores of near duplicates misses a chunk
+# (`benchmarks/count_unreachable.py`).
 MIN_SELF_RECALL = 0.95
 SAME_VECTOR = 0.999
 FULL_DISK_BYTES = 2_000_000
