@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from operator import lt
 from pathlib import Path
@@ -32,13 +32,16 @@ _PMCID = re.compile(r"(?<![^\W\d])(?:PMC)?([1-9]\d{0,8})(?!\d)")
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
-def read_records(paths: Sequence[str | Path]) -> Iterator[Record | Rejection]:
+def read_records(paths: Sequence[str | Path], columns: Mapping[str, str] | None = None) -> Iterator[Record | Rejection]:
     """Yield every record of the files, folders and `-`, and a `Rejection` for each piece that is none.
 
+    `columns` says which column of a CSV or TSV file gives a field, by field: `{"abstract": "Zusammenfassung"}`; the
+    usual names (docs/formats.md) need not be given.
+
     Raises:
-        WrongUseError: a path does not exist.
+        WrongUseError: a path does not exist, or a field of `columns`.
     """
-    for raw in read_sources(paths):
+    for raw in read_sources(paths, columns or {}):
         yield parse_record(raw) if isinstance(raw, RawRecord) else raw
 
 

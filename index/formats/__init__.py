@@ -7,17 +7,19 @@ raw records in the shape that `index.records` checks, and go on after what they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader
 from pathlib import PurePath
 
+from index.errors import WrongUseError
 from index.formats.json_records import is_json, read_json
 from index.formats.medline import is_medline, read_medline
 from index.formats.pubmed_xml import is_xml, read_pubmed_xml
 from index.formats.raw_record import RawRecord
 from index.formats.ris import is_ris, read_ris
-from index.formats.table import is_table, read_table
+from index.formats.table import COLUMNS, NO_COLUMN_MAP, ColumnMap, is_table, read_table
 from index.formats.text import decode_head
 from index.types import Rejection
 
@@ -33,23 +35,36 @@ class Format:
 
 
 JSON = Format(name="JSON or JSONL", suffixes=(".json", ".jsonl", ".ndjson", ".txt"), matches=is_json, read=read_json)
-# The first one that matches is taken.
-FORMATS = (
-    JSON,
-    Format(name="PubMed XML", suffixes=(".xml",), matches=is_xml, read=read_pubmed_xml),
-    Format(name="RIS", suffixes=(".ris",), matches=is_ris, read=read_ris),
-    Format(name="MEDLINE", suffixes=(".nbib", ".medline"), matches=is_medline, read=read_medline),
-    Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), matches=is_table, read=read_table),
-)
+
+
+def formats_with(column_map: ColumnMap) -> tuple[Format, ...]:
+    """Every format, the first one that matches to be taken; tables are read by the user's columns first.
+
+    Raises:
+        WrongUseError: a field of the column map is none.
+    """
+    if unknown := next((field for field in column_map if field not in COLUMNS), None):
+        raise WrongUseError(f"no field {unknown!r} for a column", remedy=f"use one of {', '.join(COLUMNS)}")
+    table = {"matches": partial(is_table, column_map=column_map), "read": partial(read_table, column_map=column_map)}
+    return (
+        JSON,
+        Format(name="PubMed XML", suffixes=(".xml",), matches=is_xml, read=read_pubmed_xml),
+        Format(name="RIS", suffixes=(".ris",), matches=is_ris, read=read_ris),
+        Format(name="MEDLINE", suffixes=(".nbib", ".medline"), matches=is_medline, read=read_medline),
+        Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), **table),
+    )
+
+
+FORMATS = formats_with(NO_COLUMN_MAP)
 RECORD_SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
 FORMAT_NAMES = ", ".join(kind.name for kind in FORMATS)
 
 
-def detect_format(head: bytes, name: str) -> Format:
+def detect_format(head: bytes, name: str, formats: Sequence[Format] = FORMATS) -> Format:
     """The format of a file from its first bytes; where they tell nothing, from its name; else JSON, a record a line."""
     text = decode_head(head)
-    by_content = (kind for kind in FORMATS if text and kind.matches(text))
-    by_name = (kind for kind in FORMATS if text and _suffix(name) in kind.suffixes)
+    by_content = (kind for kind in formats if text and kind.matches(text))
+    by_name = (kind for kind in formats if text and _suffix(name) in kind.suffixes)
     return next(by_content, next(by_name, JSON))
 
 

@@ -6,7 +6,8 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from index.formats.raw_record import RawRecord, excerpt
 from index.formats.text import NOT_UTF_8, given_name_first, is_decoded, open_text
@@ -40,31 +41,54 @@ DELIMITERS = (",", "\t", ";")
 
 _SIGNS = re.compile(r"[\W_]+")
 
-
-def is_table(head: str) -> bool:
-    """Whether the first line of a file names a title or an abstract, and one more of the columns."""
-    fields = _find_fields(_read_header(head.partition("\n")[0])[1])
-    return len(fields) > 1 and bool(fields.keys() & {"title", "abstract"})
+ColumnMap = Mapping[str, str]
+"""Which column the user says gives a field, by field."""
+NO_COLUMN_MAP: ColumnMap = MappingProxyType({})
 
 
-def read_table(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejection]:
+def is_table(head: str, column_map: ColumnMap = NO_COLUMN_MAP) -> bool:
+    """Whether the first line of a file names a title or an abstract and one more column, or one of the user's."""
+    header = _read_header(head.partition("\n")[0], column_map)
+    is_known = len(header.fields) > 1 and bool(header.fields.keys() & {"title", "abstract"})
+    return is_known or bool(set(map(_fold, column_map.values())) & set(map(_fold, header.names)))
+
+
+def read_table(
+    stream: BufferedReader, file: str, column_map: ColumnMap = NO_COLUMN_MAP
+) -> Iterator[RawRecord | Rejection]:
     """The rows of a file; one that is malformed is rejected, and the next is read."""
     with open_text(stream) as text:
         line, first = next((number, line) for number, line in enumerate(text, start=1) if line.strip())
-        delimiter, names = _read_header(first)
-        fields = _find_fields(names)
-        if "abstract" in fields:
-            yield from _read_rows(csv.reader(text, delimiter=delimiter, strict=True), names, file, line)
+        header = _read_header(first, column_map)
+        if missing := next((field for field in ("abstract", *column_map) if field not in header.fields), None):
+            reason = _explain_missing(missing, header, column_map)
+            yield Rejection(file=file, line=line, field=missing, reason=reason, raw=excerpt(first))
         else:
-            reason = f"no column of abstracts among {', '.join(names)}"
-            hint = "; PubMed's own CSV has none: save its formats PubMed (.nbib) or XML"
-            yield Rejection(file=file, line=line, field="abstract", reason=excerpt(reason) + hint, raw=excerpt(first))
+            yield from _read_rows(csv.reader(text, delimiter=header.delimiter, strict=True), header, file, line)
 
 
-def _read_header(line: str) -> tuple[str, list[str]]:
-    """What stands between the cells, and the names of the columns."""
-    headers = [(delimiter, _split(line, delimiter)) for delimiter in DELIMITERS]
-    return max(headers, key=lambda header: len(_find_fields(header[1])))
+class _Header(NamedTuple):
+    """What stands between the cells, the names of the columns, and the numbers of those that give each field."""
+
+    delimiter: str
+    names: Sequence[str]
+    fields: Mapping[str, Sequence[int]]
+
+
+def _read_header(line: str, column_map: ColumnMap) -> _Header:
+    headers = []
+    for delimiter in DELIMITERS:
+        names = _split(line, delimiter)
+        headers.append(_Header(delimiter, names, _find_fields(names, column_map)))
+    return max(headers, key=lambda header: (len(header.fields), len(header.names)))
+
+
+def _explain_missing(field: str, header: _Header, column_map: ColumnMap) -> str:
+    there = excerpt(", ".join(header.names))
+    if field in column_map:
+        return f"no column {column_map[field]!r} among {there}; name the column of this field as it is written there"
+    hint = "name it in the column map; PubMed's own CSV has none: save its formats PubMed (.nbib) or XML"
+    return f"no column of abstracts among {there}; {hint}"
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -74,24 +98,22 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _find_fields(names: Sequence[str]) -> dict[str, list[int]]:
-    """The columns that give each field, by number, the preferred one first."""
+def _find_fields(names: Sequence[str], column_map: ColumnMap) -> dict[str, list[int]]:
+    """The columns that give each field, by number: the user's where it is there, else the usual ones in their order."""
     known = [_fold(name) for name in names]
-    found = {
-        field: [known.index(_fold(alias)) for alias in aliases if _fold(alias) in known]
-        for field, aliases in COLUMNS.items()
-    }
+    mapped = {field: _fold(column) for field, column in column_map.items() if _fold(column) in known}
+    found = {field: [known.index(column)] for field, column in mapped.items()}
+    for field in COLUMNS.keys() - mapped.keys():
+        usual = [_fold(alias) for alias in COLUMNS[field]]
+        found[field] = [known.index(name) for name in usual if name in known and name not in mapped.values()]
     return {field: columns for field, columns in found.items() if columns}
 
 
 def _fold(name: str) -> str:
-    return _SIGNS.sub("", name.casefold())
+    return _SIGNS.sub("", name.casefold()) or name
 
 
-def _read_rows(
-    reader: _csv.Reader, names: Sequence[str], file: str, header_line: int
-) -> Iterator[RawRecord | Rejection]:
-    fields = _find_fields(names)
+def _read_rows(reader: _csv.Reader, header: _Header, file: str, header_line: int) -> Iterator[RawRecord | Rejection]:
     while True:
         line = header_line + reader.line_num + 1
         try:
@@ -105,7 +127,7 @@ def _read_rows(
             yield Rejection(file=file, line=line, field=None, reason=reason)
             continue
         if any(cells):
-            yield _check_row(cells, names, RawRecord(file=file, line=line, data=_as_data(cells, fields)))
+            yield _check_row(cells, header.names, RawRecord(file=file, line=line, data=_as_data(cells, header.fields)))
 
 
 def _check_row(cells: Sequence[str], names: Sequence[str], raw: RawRecord) -> RawRecord | Rejection:
