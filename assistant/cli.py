@@ -244,7 +244,8 @@ def _describe(report: BuildReport) -> str:
     lines = [
         f"{report.record_count} records in {report.chunk_count} chunks, {report.seconds:.1f} s, in {report.index_dir}",
         f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, "
-        f"repeated {report.duplicates}, replaced {report.replaced}, rejected {len(report.rejected)}",
+        f"merged {report.merged}, repeated {report.duplicates}, removed {report.removed}, "
+        f"rejected {report.rejected_count}",
     ]
     for item in report.rejected[:SHOWN_REJECTIONS]:
         where = f"{item.file}, line {item.line}" if item.line else item.file

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from index.types import Record
@@ -33,10 +34,13 @@ class AbbreviationStore:
         self._connection = connection
 
     @classmethod
-    def create(cls, path: Path) -> AbbreviationStore:
-        """A new, empty store."""
+    def create(cls, path: Path, copy_of: Path | None = None) -> AbbreviationStore:
+        """A new store, empty or a copy of another one."""
+        if copy_of:
+            shutil.copyfile(copy_of, path)
         connection = sqlite3.connect(path)
-        connection.executescript(_SCHEMA)
+        if not copy_of:
+            connection.executescript(_SCHEMA)
         return cls(connection)
 
     @classmethod
@@ -51,10 +55,17 @@ class AbbreviationStore:
 
     def add(self, records: Sequence[Record]) -> None:
         """Count what the records explain, each explanation once a record, and make it durable."""
-        pairs = [pair for record in records for pair in set(explained(f"{record.title or ''}\n{record.abstract}"))]
         self._connection.executemany(
-            "INSERT INTO abbreviations VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET uses = uses + 1", pairs
+            "INSERT INTO abbreviations VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET uses = uses + 1", _pairs(records)
         )
+        self._connection.commit()
+
+    def delete(self, records: Iterable[Record]) -> None:
+        """Take back what was counted for records, and make it durable."""
+        self._connection.executemany(
+            "UPDATE abbreviations SET uses = uses - 1 WHERE short = ? AND long = ?", _pairs(records)
+        )
+        self._connection.execute("DELETE FROM abbreviations WHERE uses = 0")
         self._connection.commit()
 
     def long_forms(self, short: str) -> list[tuple[str, int]]:
@@ -81,6 +92,10 @@ class AbbreviationStore:
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
+
+
+def _pairs(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    return (pair for record in records for pair in set(explained(f"{record.title or ''}\n{record.abstract}")))
 
 
 def find_short_forms(question: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 <index>/CURRENT             the id of the build that answers
 <index>/write.lock          held by the one process that builds
-<index>/builds/<id>/        records.sqlite, lexical/, vectors/, rejected.jsonl, manifest.json
+<index>/builds/<id>/        records.sqlite, lexical/, abbreviations.sqlite, vectors/, rejected.jsonl, merged.jsonl,
+                            manifest.json
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from filelock import FileLock, Timeout
 from index.errors import BuildRunningError, NoIndexError, WrongUseError
 from index.manifest import FILE_NAME, Manifest
 
+RECORDS_FILE = "records.sqlite"
 REJECTED_FILE = "rejected.jsonl"
+MERGED_FILE = "merged.jsonl"
 BUILDS_KEPT = 2  # the live one, and the one before it, on which a question may still be running
 
 
@@ -49,8 +52,8 @@ class IndexLayout:
         return self.builds_dir / build_id
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the folder's write lock.
+    def writing(self, *, wait: bool = False) -> Iterator[None]:
+        """Hold the folder's write lock; with `wait`, as soon as it is free.
 
         Raises:
             BuildRunningError: another process holds it.
@@ -58,7 +61,7 @@ class IndexLayout:
         """
         try:
             self.builds_dir.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._lock_file, timeout=0)
+            lock = FileLock(self._lock_file, timeout=-1 if wait else 0)
             lock.acquire()
         except Timeout as error:
             raise BuildRunningError(
@@ -73,11 +76,12 @@ class IndexLayout:
         finally:
             lock.release()
 
+    def unfinished_builds(self) -> list[Path]:
+        """What killed builds left behind. Hold the lock."""
+        return [folder for folder in self.builds_dir.iterdir() if not (folder / FILE_NAME).exists()]
+
     def start_build(self) -> Path:
-        """A new empty build folder; what a killed build left behind is removed. Hold the lock."""
-        for folder in self.builds_dir.iterdir():
-            if not (folder / FILE_NAME).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+        """A new empty build folder. Hold the lock."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         build_dir = self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
         build_dir.mkdir()
@@ -95,6 +99,36 @@ class IndexLayout:
         return older[: -(BUILDS_KEPT - 1)]
 
 
+def seal_files(build_dir: Path) -> dict[str, str]:
+    """Make all files of a build survive a crash; the SHA-256 of each, by its path in the build."""
+    paths = sorted(path for path in build_dir.rglob("*"))
+    for folder in [build_dir, *(path for path in paths if path.is_dir())]:
+        _sync_folder(folder)
+    return {path.relative_to(build_dir).as_posix(): _sync_file(path) for path in paths if path.is_file()}
+
+
+def digest_file(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync_file(path: Path) -> str:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    return digest_file(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened, and need not be
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write_durably(path: Path, text: str) -> None:
     """Replace a file so that after a crash it is whole: the old one or the new one."""
     temporary = path.with_name(f".{path.name}.new")
@@ -103,9 +137,4 @@ def _write_durably(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and need not be
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _sync_folder(path.parent)

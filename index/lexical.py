@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -32,8 +34,11 @@ class LexicalIndex:
         self._index = index
 
     @classmethod
-    def create(cls, path: Path) -> LexicalIndex:
-        """A new, empty index in the folder `path`."""
+    def create(cls, path: Path, copy_of: Path | None = None) -> LexicalIndex:
+        """A new index in the folder `path`, empty or a copy of another one."""
+        if copy_of:
+            shutil.copytree(copy_of, path)
+            return cls.open(path)
         path.mkdir(parents=True)
         return cls(tantivy.Index(_schema(), path=str(path)))
 
@@ -46,11 +51,27 @@ class LexicalIndex:
         """
         return cls(tantivy.Index.open(str(path)))
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, records: Iterable[Record]) -> None:
         """Add records and make them durable."""
+        with self._writing() as writer:
+            for record in records:
+                writer.add_document(_document(record))
+
+    def delete(self, record_ids: Iterable[str]) -> None:
+        """Remove those records that are here."""
+        with self._writing() as writer:
+            for record_id in record_ids:
+                writer.delete_documents_by_term("record_id", record_id)
+
+    @contextmanager
+    def _writing(self) -> Iterator[tantivy.IndexWriter]:
+        """A writer whose work is durable when the block ends, and undone if it fails."""
         writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
-        for record in records:
-            writer.add_document(_document(record))
+        try:
+            yield writer
+        except BaseException:
+            writer.rollback()
+            raise
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()

@@ -10,15 +10,17 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from index.embedding import EmbedderIdentity
 from index.errors import NoIndexError
 
-FORMAT = 3
+FORMAT = 4
 FILE_NAME = "manifest.json"
 
 
 class Manifest(BaseModel):
     """Written last: a build without a manifest was never finished.
 
-    `collection` names the Chroma collection, which is on the server at `chroma_url` or, without one, in the build.
-    `window_chars` is the chunking; vectors are carried over only between builds that agree on it and on the embedder.
+    `dead_chunks` counts those that were deleted since the graph of neighbours was made. `files` holds the SHA-256 of
+    each file of the build, by its path in it. `collection` names the Chroma collection, which is on the server at
+    `chroma_url` or, without one, in the build. `window_chars` is the chunking; vectors are carried over only between
+    builds that agree on it and on the embedder.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,12 +32,14 @@ class Manifest(BaseModel):
     chunk_count: int
     rejected_count: int
     digest_count: int
+    dead_chunks: int
     embedder: EmbedderIdentity
     window_chars: int
     collection: str
     chroma_url: str | None
     sources: tuple[str, ...]
     versions: dict[str, str]
+    files: dict[str, str] = {}
 
     @property
     def age_days(self) -> float:

@@ -1,8 +1,9 @@
-"""The records of a build with the spans of their chunks, in one SQLite file."""
+"""The records of a build with the spans of their chunks and what they are recognised by, in one SQLite file."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import Any
 
 from index.types import Chunk, Record
 
-_SCHEMA = "CREATE TABLE records (record_id TEXT PRIMARY KEY, record TEXT NOT NULL, chunks TEXT NOT NULL)"
+_SCHEMA = """
+CREATE TABLE records (record_id TEXT PRIMARY KEY, record TEXT NOT NULL, chunks TEXT NOT NULL);
+CREATE TABLE keys (key TEXT, record_id TEXT, PRIMARY KEY (key, record_id)) WITHOUT ROWID;
+CREATE INDEX keys_of_record ON keys (record_id);
+"""
+_COMPARISON = """
+CREATE TEMP TABLE outdated AS SELECT record_id FROM before.records AS own
+    LEFT JOIN main.records AS other USING (record_id) WHERE other.record IS NOT own.record;
+CREATE TEMP TABLE written AS SELECT record_id FROM main.records AS own
+    LEFT JOIN before.records AS other USING (record_id) WHERE other.record IS NOT own.record;
+"""
 
 
 class RecordStore:
@@ -21,10 +32,14 @@ class RecordStore:
         self._connection = connection
 
     @classmethod
-    def create(cls, path: Path) -> RecordStore:
-        """A new, empty store. It becomes durable with `commit`."""
-        connection = sqlite3.connect(path)
-        connection.execute(_SCHEMA)
+    def create(cls, path: Path, copy_of: Path | None = None) -> RecordStore:
+        """A new store, empty or with the records of another one. It becomes durable with `commit`."""
+        if copy_of:
+            shutil.copyfile(copy_of, path)
+        connection = sqlite3.connect(path, uri=True)
+        if not copy_of:
+            connection.executescript(_SCHEMA)
+        connection.execute("CREATE TEMP TABLE arrived (record_id TEXT PRIMARY KEY)")
         return cls(connection)
 
     @classmethod
@@ -34,14 +49,30 @@ class RecordStore:
         Raises:
             sqlite3.Error: there is none at the path, or it is damaged.
         """
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        return cls(sqlite3.connect(uri, uri=True, check_same_thread=False))
+        return cls(sqlite3.connect(_read_only(path), uri=True, check_same_thread=False))
 
-    def put(self, record: Record, chunks: Sequence[Chunk]) -> None:
-        """Add a record; one of the same id is replaced, and moves to the end."""
+    def put(self, record: Record, chunks: Sequence[Chunk], keys: Iterable[str]) -> None:
+        """Add a record and what it is recognised by; one of the same id is replaced, and moves to the end."""
+        self.delete(record.record_id)
         spans = json.dumps([[chunk.section, chunk.start, chunk.end] for chunk in chunks])
         row = (record.record_id, json.dumps(record.to_dict(), ensure_ascii=False), spans)
-        self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", row)
+        self._connection.execute("INSERT INTO records VALUES (?, ?, ?)", row)
+        self._connection.executemany("INSERT INTO keys VALUES (?, ?)", [(key, record.record_id) for key in keys])
+        self.mark_arrived(record.record_id)
+
+    def mark_arrived(self, record_id: str) -> None:
+        """Remember, until the store is closed, that the input held this record."""
+        self._connection.execute("INSERT OR IGNORE INTO arrived VALUES (?)", (record_id,))
+
+    def has_arrived(self, record_id: str) -> bool:
+        """Whether the record was put or marked since the store was created or copied."""
+        found = self._connection.execute("SELECT 1 FROM arrived WHERE record_id = ?", (record_id,))
+        return found.fetchone() is not None
+
+    def delete(self, record_id: str) -> None:
+        """Remove a record, if it is here."""
+        for table in ("records", "keys"):
+            self._connection.execute(f"DELETE FROM {table} WHERE record_id = ?", (record_id,))  # noqa: S608 - our tables
 
     def get(self, record_id: str) -> tuple[Record, list[Chunk]] | None:
         """A record and its chunks, or None where there is no such id."""
@@ -49,6 +80,33 @@ class RecordStore:
             "SELECT record, chunks FROM records WHERE record_id = ?", (record_id,)
         ).fetchone()
         return _read_row(row) if row else None
+
+    def find(self, keys: Sequence[str]) -> list[tuple[Record, list[Chunk]]]:
+        """The records with any of the keys, and their chunks, in the order in which they came."""
+        rows = self._connection.execute(
+            "SELECT record, chunks FROM records WHERE record_id IN "
+            "(SELECT record_id FROM keys WHERE key IN (SELECT value FROM json_each(?))) ORDER BY rowid",
+            (json.dumps(keys),),
+        )
+        return [_read_row(row) for row in rows]
+
+    def compare(self, before: Path) -> tuple[int, int]:
+        """Compare with the store of an earlier build; how many records are `outdated` there, and `written` here."""
+        self.commit()
+        self._connection.execute("ATTACH ? AS before", (_read_only(before),))
+        self._connection.executescript(_COMPARISON)
+        return self._count("outdated"), self._count("written")
+
+    def outdated(self) -> Iterator[str]:
+        """The ids of records that the store compared with holds otherwise, or alone."""
+        return (name for (name,) in self._connection.execute("SELECT record_id FROM outdated"))
+
+    def written(self) -> Iterator[tuple[Record, list[Chunk]]]:
+        """The records that the store compared with holds otherwise, or not at all, with their chunks."""
+        rows: Iterable[tuple[str, str]] = self._connection.execute(
+            "SELECT record, chunks FROM written JOIN main.records AS records USING (record_id) ORDER BY records.rowid"
+        )
+        return map(_read_row, rows)
 
     def __iter__(self) -> Iterator[tuple[Record, list[Chunk]]]:
         rows: Iterable[tuple[str, str]] = self._connection.execute("SELECT record, chunks FROM records ORDER BY rowid")
@@ -62,7 +120,10 @@ class RecordStore:
         return (tuple(json.loads(values)) for (values,) in self._connection.execute(query, paths))
 
     def __len__(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM records").fetchone()[0])
+        return self._count("main.records")
+
+    def _count(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our tables
 
     def chunk_counts(self, record_ids: Sequence[str]) -> dict[str, int]:
         """How many chunks each of those records has that are here."""
@@ -73,17 +134,36 @@ class RecordStore:
         )
         return dict(rows.fetchall())
 
-    def count_chunks(self) -> int:
-        """How many chunks all records have together."""
-        return int(self._connection.execute("SELECT sum(json_array_length(chunks)) FROM records").fetchone()[0] or 0)
+    def count_chunks(self, *, only_written: bool = False) -> int:
+        """How many chunks all records have together, or those that are `written`."""
+        source = "written JOIN main.records USING (record_id)" if only_written else "main.records"
+        query = f"SELECT sum(json_array_length(chunks)) FROM {source}"  # noqa: S608 - our tables
+        return int(self._connection.execute(query).fetchone()[0] or 0)
+
+    def count_digests(self) -> int:
+        """How many records are summaries in place of their abstracts."""
+        query = "SELECT count(*) FROM records WHERE json_extract(record, '$.is_digest')"
+        return int(self._connection.execute(query).fetchone()[0])
+
+    def sample(self, count: int) -> Iterator[tuple[Record, list[Chunk]]]:
+        """Some `count` records (or all, where there are fewer) from all over the store, with their chunks."""
+        (last,) = self._connection.execute("SELECT max(rowid) FROM records").fetchone()
+        places = sorted({last * part // count for part in range(count)})
+        query = "SELECT rowid, record, chunks FROM records WHERE rowid > ? ORDER BY rowid LIMIT 1"
+        rows = {row[0]: row[1:] for place in places for row in self._connection.execute(query, (place,))}
+        return map(_read_row, rows.values())
 
     def commit(self) -> None:
-        """Write what was put so that it survives a crash."""
+        """Write what was put and deleted so that it survives a crash."""
         self._connection.commit()
 
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
 
 
 def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:

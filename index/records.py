@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from operator import lt
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
@@ -56,7 +56,7 @@ def parse_record(raw: RawRecord) -> Record | Rejection:
     abstract = source.plain_abstract()
     if not abstract.text.strip():
         return raw.reject("abstract", "no text")
-    return _as_record(source, abstract)
+    return _as_record(source, abstract, raw.file)
 
 
 def _is_missing(value: Any) -> bool:
@@ -193,6 +193,17 @@ def _check_url(value: Any) -> str | None:
     return text
 
 
+def _check_ids(value: Any) -> tuple[str, ...]:
+    """Names as `Record.to_dict` writes them; what another source calls so is left alone."""
+    is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return tuple(value)[:MAX_VALUES] if is_list else ()
+
+
+def _check_source(value: Any) -> str | None:
+    """The name of a database, where a source gives one."""
+    return _check_text(value) if isinstance(value, str) and len(value) <= MAX_VALUE_CHARS else None
+
+
 def _check_flag(value: Any) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
@@ -213,6 +224,7 @@ _Text = Annotated[str | None, BeforeValidator(_check_text)]
 _Inline = Annotated[str | None, BeforeValidator(_check_inline)]
 _Names = Annotated[tuple[str, ...], BeforeValidator(_check_names)]
 _Flag = Annotated[bool | None, BeforeValidator(_check_flag)]
+_Ids = Annotated[tuple[str, ...], BeforeValidator(_check_ids)]
 
 
 class _SourceRecord(BaseModel):
@@ -240,6 +252,9 @@ class _SourceRecord(BaseModel):
     is_open_access: _Flag = _named("is_open_access", "isOpenAccess")
     retracted: _Flag = _named("retracted", "isRetracted")
     is_digest: _Flag = _named("is_digest", "digest")
+    source: Annotated[str | None, BeforeValidator(_check_source)] = None
+    sources: _Ids = ()
+    other_ids: _Ids = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -258,41 +273,46 @@ class _SourceRecord(BaseModel):
 
     def plain_abstract(self) -> PlainAbstract:
         """The abstract as plain text; what `Record.to_dict` wrote is plain, and stays as it is with its sections."""
-        is_record = self.content_hash == _content_hash(self.title, self.abstract, self.sections)
+        is_record = self.content_hash == hash_content(self.title, self.abstract, self.sections)
         has_spans = bool(self.sections) and self.sections[-1].end <= len(self.abstract)
         if (is_record or has_spans) and read_inline(self.abstract) == " ".join(self.abstract.split()):
             return PlainAbstract(self.abstract, self.sections)
         return read_abstract(self.abstract)
 
 
-def _as_record(source: _SourceRecord, abstract: PlainAbstract) -> Record:
+def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Record:
     folded = hashlib.sha256(fold_text(f"{source.title or ''} {abstract.text}").encode()).hexdigest()
-    fields = source.model_dump(exclude={"abstract", "sections", "content_hash", "retracted", "is_digest", "url"})
+    left_out = {"abstract", "sections", "content_hash", "retracted", "is_digest", "url", "source", "sources"}
+    fields = source.model_dump(exclude=left_out)
     types = {fold_text(name) for name in source.publication_types}
     return Record(
         **fields,
-        record_id=_record_id(source, folded),
+        record_id=name_record(source.doi, source.pmid) or f"sha256:{folded[:16]}",
         abstract=abstract.text,
         sections=abstract.sections,
-        content_hash=_content_hash(source.title, abstract.text, abstract.sections),
-        url=source.url or _landing_page(source),
+        content_hash=hash_content(source.title, abstract.text, abstract.sections),
+        url=source.url or find_landing_page(source.doi, source.pmid),
         retracted=bool(source.retracted) or bool(types & {"retracted publication", "retracted"}),
         is_digest=bool(source.is_digest),
+        sources=source.sources or (source.source or PurePath(file.replace("\\", "/")).name,),
     )
 
 
-def _record_id(source: _SourceRecord, folded_hash: str) -> str:
-    if source.doi:
-        return f"doi:{source.doi}"
-    return f"pmid:{source.pmid}" if source.pmid else f"sha256:{folded_hash[:16]}"
+def name_record(doi: str | None, pmid: str | None) -> str | None:
+    """The id of a record with a DOI or a PubMed number; without either its text has to name it."""
+    if doi:
+        return f"doi:{doi}"
+    return f"pmid:{pmid}" if pmid else None
 
 
-def _landing_page(source: _SourceRecord) -> str | None:
-    if source.doi:
-        return f"https://doi.org/{source.doi}"
-    return f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/" if source.pmid else None
+def find_landing_page(doi: str | None, pmid: str | None) -> str | None:
+    """The address at which a report is found by its DOI or its PubMed number."""
+    if doi:
+        return f"https://doi.org/{doi}"
+    return f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid else None
 
 
-def _content_hash(title: str | None, abstract: str, sections: tuple[Section, ...]) -> str:
+def hash_content(title: str | None, abstract: str, sections: tuple[Section, ...]) -> str:
+    """What tells whether a record's text is still the one that was chunked and embedded."""
     content = json.dumps([title, abstract, sections], ensure_ascii=False)
     return hashlib.sha256(content.encode(errors="replace")).hexdigest()

@@ -16,7 +16,7 @@ from index.abbreviations import AbbreviationStore
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
-from index.layout import REJECTED_FILE, IndexLayout
+from index.layout import RECORDS_FILE, REJECTED_FILE, IndexLayout
 from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
 from index.manifest import Manifest, read_manifest
 from index.query import Query, read_query
@@ -49,7 +49,9 @@ class OpenBuild:
         embedder_name: str,
     ) -> None:
         """Take the folder and its open parts; `open_build` opens them."""
+        self.build_dir = build_dir
         self.rejected_path = build_dir / REJECTED_FILE
+        self.records_path = build_dir / RECORDS_FILE
         self.manifest = manifest
         self._records = records
         self._vectors = vectors
@@ -101,6 +103,10 @@ class OpenBuild:
         """The record of that id, or None."""
         found = self._records.get(record_id)
         return found[0] if found else None
+
+    def get_chunks(self, record_id: str) -> tuple[Record, list[Chunk]] | None:
+        """The record of that id with its chunks, or None."""
+        return self._records.get(record_id)
 
     def iter_records(self) -> Iterator[tuple[Record, list[Chunk]]]:
         """Every record with its chunks, in the order in which they were built."""
@@ -242,7 +248,7 @@ def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
     manifest = read_manifest(build_dir)
     _check_embedder(manifest, manifest.embedder.name, settings.embedder)
     try:
-        records = RecordStore.open(build_dir / "records.sqlite")
+        records = RecordStore.open(build_dir / RECORDS_FILE)
         lexical = LexicalIndex.open(build_dir / "lexical")
         abbreviations = AbbreviationStore.open(build_dir / "abbreviations.sqlite")
         vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 # Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
 HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
+_SEAL = "keep_as_built"
+
+
+def collection_name(build_id: str) -> str:
+    """The name of a build's collection."""
+    return f"casecite-{build_id}"
 
 
 class VectorStore:
@@ -32,8 +40,12 @@ class VectorStore:
         self._collection = collection
 
     @classmethod
-    def create(cls, path: Path, name: str, url: str | None = None) -> VectorStore:
-        """A new, empty collection in the folder `path`, or on the server at `url`."""
+    def create(cls, path: Path, name: str, url: str | None = None, copy_of: Path | None = None) -> VectorStore:
+        """A new collection in the folder `path` or on the server at `url`, empty or (in a folder) a copy of another."""
+        if copy_of:
+            shutil.copytree(copy_of, path)
+            _unseal(path)
+            return cls._rename_only(path, name)
         client = _open_client(path, url)
         return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None))
 
@@ -53,6 +65,14 @@ class VectorStore:
                 f"the vectors {name} are not in {url or path}: {error}", remedy="casecite index build PATH"
             ) from error
 
+    @classmethod
+    def _rename_only(cls, path: Path, name: str) -> VectorStore:
+        """The one collection of a copied folder, under its new name."""
+        client = _open_client(path, None)
+        (collection,) = client.list_collections()
+        collection.modify(name=name)
+        return cls(client, client.get_collection(name, embedding_function=None))
+
     def add(self, records: Sequence[Record], chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add chunks, each with its record and its vector (shape (len(chunks), dimension), unit length)."""
         rows = list(zip(records, chunks, vectors, strict=True))
@@ -62,6 +82,11 @@ class VectorStore:
                 embeddings=np.stack([vector for _, _, vector in batch]),
                 metadatas=[_metadata(record) for record, _, _ in batch],
             )
+
+    def delete(self, chunk_ids: Sequence[str]) -> None:
+        """Remove those chunks that are here."""
+        for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
+            self._collection.delete(ids=list(batch))
 
     def query(self, vector: Vectors, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
         """The `top_k` nearest chunks as (chunk id, cosine similarity), best first, ties by id."""
@@ -93,6 +118,23 @@ class VectorStore:
         """Release the files or the connection."""
         with suppress(ValueError):  # the client was closed before
             self._client.close()
+
+
+def seal_vectors(path: Path) -> None:
+    """Make the files of a closed collection stay as they are when they are opened.
+
+    Chroma writes a row each time it opens a database, in a table that it uses as a lock; then no digest would hold.
+    """
+    _run_sql(path, f"CREATE TRIGGER {_SEAL} BEFORE INSERT ON acquire_write BEGIN SELECT RAISE(IGNORE); END")
+
+
+def _unseal(path: Path) -> None:
+    _run_sql(path, f"DROP TRIGGER IF EXISTS {_SEAL}")
+
+
+def _run_sql(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path / "chroma.sqlite3")) as connection, connection:
+        connection.execute(statement)
 
 
 def _open_client(path: Path, url: str | None) -> Client:

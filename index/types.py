@@ -28,7 +28,9 @@ class Record:
     """One case report: its abstract in plain text and its bibliographic data.
 
     What the source does not give is None (or an empty tuple), never an empty string. `sections` do not overlap and
-    come in the order of the text. `is_digest` marks a summary that stands in place of the published abstract.
+    come in the order of the text. `is_digest` marks a summary that stands in place of the published abstract,
+    `retracted` a report that was retracted or withdrawn. `sources` names the databases or files that the report came
+    from, `other_ids` the ids that it came under beside `record_id` and `source_id`.
     """
 
     record_id: str
@@ -50,6 +52,8 @@ class Record:
     is_open_access: bool | None = None
     retracted: bool = False
     is_digest: bool = False
+    sources: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -74,7 +78,7 @@ class Record:
         """The inverse of `to_dict`."""
         values = {field.name: data[field.name] for field in fields(cls) if field.name in data}
         values["sections"] = tuple(Section(*section) for section in data.get("sections", ()))
-        for name in ("authors", "publication_types"):
+        for name in ("authors", "publication_types", "sources", "other_ids"):
             values[name] = tuple(data.get(name, ()))
         return cls(**values)
 
@@ -155,9 +159,13 @@ class Rejection:
 class BuildReport:
     """What a build did with its input.
 
-    `record_count` and `chunk_count` are what the index now holds. `duplicates` counts inputs that repeated a record
-    word for word, `replaced` those whose later version took the place of an earlier one. `embedded` counts the chunks
-    whose vectors were computed, the rest were carried over. `rejected_path` is the JSONL file of the rejections.
+    Each piece of input is counted once: `added` a new report, `changed` one of the index before with another text or
+    other data, `unchanged` one of it that brings nothing new, `duplicates` a repetition of earlier input, `merged` the
+    same report as earlier input, or as a record that came from another source, which it completes or corrects;
+    `rejected_count` no record. `removed` counts the records that were asked to go. `embedded` counts the chunks whose
+    vectors were computed, the rest were carried over. `rejected` holds the first rejections; `rejected_path` is the
+    JSONL file of all, `merged_path` that of the input that was joined to another record. `record_count` and
+    `chunk_count` are what the index now holds.
     """
 
     build_id: str
@@ -168,10 +176,13 @@ class BuildReport:
     changed: int
     unchanged: int
     duplicates: int
-    replaced: int
+    merged: int
+    removed: int
     embedded: int
+    rejected_count: int
     rejected: tuple[Rejection, ...]
     rejected_path: str
+    merged_path: str
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_report_counts_what_became_of_every_input(tmp_path: Path) -> None:
     later = CASE | {"abstract": CASE["abstract"] + " It came back after a second glass."}
     source = write_records(tmp_path / "in.jsonl", CASE, CASE, OTHER, "no json", {"title": "no text"}, later)
     report = build_index([source], tmp_path / "index")
-    assert (report.record_count, report.added, report.duplicates, report.replaced) == (2, 2, 1, 1)
+    assert (report.record_count, report.added, report.duplicates, report.merged) == (2, 2, 1, 1)
     assert [(item.line, item.field, item.reason) for item in report.rejected] == [
         (4, None, "not JSON"),
         (5, "abstract", "no text"),
@@ -216,7 +216,7 @@ def test_progress_moves_through_all_chunks_in_small_steps(tmp_path: Path) -> Non
     assert {total for step, _, total in calls if step == "embedding chunks"} == {100}
     calls.clear()
     build_index([tmp_path / "many.jsonl"], tmp_path / "index", mode="update", progress=lambda *call: calls.append(call))
-    assert [done for step, done, _ in calls if step == "embedding chunks"] == [100], "vectors that are there are kept"
+    assert "embedding chunks" not in {step for step, _, _ in calls}, "vectors that are there are kept"
 
 
 def test_a_build_that_fails_leaves_nothing_behind(

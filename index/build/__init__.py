@@ -1,0 +1,176 @@
+"""Records to a finished build: read, index, embed, verify, publish."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from index.build.indexing import Progress
+from index.build.intake import Intake
+from index.build.run import BuildRun
+from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
+from index.formats import FORMAT_NAMES
+from index.layout import IndexLayout
+from index.manifest import read_manifest
+from index.search import open_build
+from index.settings import IndexSettings, index_settings
+from index.sources import STDIN, read_sources
+from index.store import VectorStore, collection_name
+from index.types import BuildReport, Rejection
+
+__all__ = ["Mode", "Progress", "build_index", "remove_records"]
+
+Mode = Literal["rebuild", "update"]
+
+FULL_DISK_BYTES = 2_000_000
+
+
+def build_index(
+    paths: Sequence[str | Path],
+    index_dir: str | Path | None = None,
+    mode: Mode = "rebuild",
+    progress: Progress | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    wait: bool = False,
+) -> BuildReport:
+    """Build an index from files, folders and `-` (standard input), and make it the one that answers.
+
+    `rebuild` holds the records of `paths` alone; `update` adds them to those of the live index, and embeds only text
+    that is new. Records of the same report become one (`index.build.identity`). Until the new build is complete and
+    verified the old one answers; if anything fails it goes on doing so. `columns` says which column of a table gives
+    a field, where its name does not tell. With `wait`, a build that is running is waited for.
+
+    Raises:
+        WrongUseError: a path does not exist, nothing in them is a record, or the folder cannot be written.
+        NoIndexError: `update` without an index.
+        BuildRunningError: another process is writing the index.
+        BuildFailedError: the disk is full, or the finished build did not verify.
+    """
+    if mode not in ("rebuild", "update"):
+        raise WrongUseError(f"no build mode {mode!r}", remedy="use 'rebuild' or 'update'")
+    show = progress or _no_progress
+    fill = partial(_read, paths=paths, columns=columns or {}, progress=show)
+    return _build(fill, _absolute(paths), index_settings(index_dir), mode, show, wait=wait)
+
+
+def remove_records(
+    names: Sequence[str],
+    index_dir: str | Path | None = None,
+    progress: Progress | None = None,
+    *,
+    wait: bool = False,
+) -> BuildReport:
+    """Make an index without some records the one that answers; they are named by any id they go by, a DOI or a PMID.
+
+    Raises:
+        WrongUseError: no record goes by one of the names, or several do; then none is removed.
+        NoIndexError: there is no index.
+        BuildRunningError, BuildFailedError: as `build_index`.
+    """
+    show = progress or _no_progress
+    return _build(partial(_remove, names=names), (), index_settings(index_dir), "update", show, wait=wait)
+
+
+def _read(intake: Intake, *, paths: Sequence[str | Path], columns: Mapping[str, str], progress: Progress) -> None:
+    for count, item in enumerate(read_sources(paths, columns), start=1):
+        intake.take(item)
+        progress("reading records", count, None)
+    if not intake.record_count:
+        raise _nothing_to_build(paths, intake.tally.rejected_count, intake.tally.rejected[:1])
+
+
+def _remove(intake: Intake, *, names: Sequence[str]) -> None:
+    intake.remove(names)
+    if not intake.record_count:
+        raise WrongUseError("an index without a record cannot be asked", remedy="keep one, or delete its folder")
+
+
+def _build(
+    fill: Callable[[Intake], None],
+    sources: Sequence[str],
+    settings: IndexSettings,
+    mode: Mode,
+    progress: Progress,
+    *,
+    wait: bool,
+) -> BuildReport:
+    """One build from lock to publication; `fill` gives it its records."""
+    layout = IndexLayout(settings.index_dir)
+    started = time.monotonic()
+    with layout.writing(wait=wait):
+        previous = open_build(layout.current_build(), settings) if mode == "update" else None
+        for folder in layout.unfinished_builds():
+            _remove_build(folder, settings.chroma_url)
+        build_dir = layout.start_build()
+        with _giving_up_on_failure(build_dir, settings.chroma_url):
+            run = BuildRun(build_dir, settings, previous, progress)
+            manifest = run.build(fill, sources)
+            if manifest.build_id == build_dir.name:
+                layout.publish(build_dir, manifest)
+            else:
+                _remove_build(build_dir, settings.chroma_url)
+        for folder in layout.superseded_builds():
+            _remove_build(folder, settings.chroma_url)
+    return run.report(manifest, time.monotonic() - started)
+
+
+@contextmanager
+def _giving_up_on_failure(build_dir: Path, chroma_url: str | None) -> Iterator[None]:
+    """Remove the build if it fails or is interrupted, and say why in words."""
+    try:
+        yield
+    except BaseException as error:
+        free_bytes = shutil.disk_usage(build_dir).free
+        _remove_build(build_dir, chroma_url)
+        if isinstance(error, CaseciteError) or not isinstance(error, Exception):
+            raise
+        unchanged = "the index in use is unchanged"
+        if free_bytes < FULL_DISK_BYTES:
+            raise BuildFailedError(
+                f"the disk that holds {build_dir.parent} is full; {unchanged}",
+                remedy="free some space, or choose another --index folder, and build again",
+            ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BuildFailedError(f"the build failed: {reason}; {unchanged}", remedy="build again") from error
+
+
+def _remove_build(build_dir: Path, chroma_url: str | None) -> None:
+    """Remove a build's files, and its collection where that is on a server (a build that was killed names none)."""
+    collection = collection_name(build_dir.name)
+    with suppress(NoIndexError):
+        manifest = read_manifest(build_dir)
+        collection, chroma_url = manifest.collection, manifest.chroma_url
+    if chroma_url:
+        with suppress(NoIndexError):
+            vectors = VectorStore.open(build_dir, collection, chroma_url)
+            vectors.drop()
+            vectors.close()
+    shutil.rmtree(build_dir, ignore_errors=True)
+
+
+def _absolute(paths: Sequence[str | Path]) -> list[str]:
+    """The paths as they can be found again from another folder."""
+    return [str(path) if str(path) == STDIN else str(Path(path).absolute()) for path in paths]
+
+
+def _no_progress(step: str, done: int, total: int | None) -> None:
+    pass
+
+
+def _nothing_to_build(paths: Sequence[str | Path], count: int, rejected: Sequence[Rejection]) -> WrongUseError:
+    names = ", ".join(map(str, paths)) or "the given paths"
+    if not rejected:
+        return WrongUseError(f"there are no files in {names}", remedy="give files or folders with records")
+    (first,) = rejected
+    where = f"{first.file}, line {first.line}" if first.line else first.file
+    field_name = f"{first.field}: " if first.field else ""
+    return WrongUseError(
+        f"none of the {count} pieces of {names} is a record; the first, {where}: {field_name}{first.reason}",
+        remedy=f"give files or folders with records ({FORMAT_NAMES}; or .gz of these)",
+    )
