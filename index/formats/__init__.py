@@ -45,13 +45,14 @@ def formats_with(column_map: ColumnMap) -> tuple[Format, ...]:
     """
     if unknown := next((field for field in column_map if field not in COLUMNS), None):
         raise WrongUseError(f"no field {unknown!r} for a column", remedy=f"use one of {', '.join(COLUMNS)}")
-    table = {"matches": partial(is_table, column_map=column_map), "read": partial(read_table, column_map=column_map)}
+    matches = partial(is_table, column_map=column_map)
+    read = partial(read_table, column_map=column_map)
     return (
         JSON,
         Format(name="PubMed XML", suffixes=(".xml",), matches=is_xml, read=read_pubmed_xml),
         Format(name="RIS", suffixes=(".ris",), matches=is_ris, read=read_ris),
         Format(name="MEDLINE", suffixes=(".nbib", ".medline"), matches=is_medline, read=read_medline),
-        Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), **table),
+        Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), matches=matches, read=read),
     )
 
 

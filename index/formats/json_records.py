@@ -1,15 +1,19 @@
-"""Records in JSON: one, a list, `{"records": [...]}`, or a record a line; the file may be broken in places."""
+"""Records in JSON: one, a list, what wraps a list, or a record a line; the file may be broken in places."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain, count
+from io import BufferedReader
+from itertools import count
 from typing import Any
 
 from index.folding import fold_text
+from index.formats.aggregators import rename_fields
+from index.formats.json_text import JsonText, NotJsonError, load_line
 from index.formats.raw_record import RawRecord, excerpt
+from index.formats.text import MAX_ENTRY_CHARS, TOO_LONG, open_text
 from index.markup import read_abstract
 from index.types import Rejection
 
@@ -17,140 +21,138 @@ from index.types import Rejection
 MAX_ECHO_EXTRA_CHARS = 400
 MAX_STRAY_LINES = 100
 MAX_STRAY_CHARS = 200_000
+LISTS = ("records", "data", "result")  # what a list of records is called here, by Semantic Scholar, by Europe PMC
+WRAPPER = "resultList"  # what Europe PMC's list stands in
 
-_BLANK = b" \t\r\n\v\f\xef\xbb\xbf"  # white space and the byte order mark
+_START = re.compile(r'\[\s*(?:[\[{"\]]|$)|\{\s*(?:["}]|$)')
 
 
 def is_json(head: str) -> bool:
     """Whether a file that begins so holds JSON: a list, or an object."""
-    return head.startswith(("{", "["))
+    return bool(_START.match(head))
 
 
-def read_json(stream: Iterable[bytes], file: str) -> Iterator[RawRecord | Rejection]:
-    """Lines of JSON, or one JSON value over several lines, whichever the first lines with text turn out to be."""
-    lines = enumerate(stream, start=1)
-    head: list[tuple[int, bytes]] = []
-    texts: list[bytes] = []
-    while len(texts) < 2 and (line := next(lines, None)):
-        head.append(line)
-        texts += [line[1]] if line[1].strip(_BLANK) else []
-    if not texts:
-        yield Rejection(file=file, line=None, field=None, reason="the file is empty")
-    elif _is_record_a_line(*texts):
-        yield from _read_lines(file, chain(head, lines))
-    else:
-        yield from _read_value(file, [*head, *lines])
+def read_json(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejection]:
+    """Lines of JSON, or values over several lines, whichever the first lines with text turn out to be."""
+    with open_text(stream) as source:
+        text = JsonText(source)
+        if not text.peek():
+            yield Rejection(file=file, line=None, field=None, reason="the file is empty")
+        while first := text.peek():
+            if first == "[":
+                yield from _read_list(text, file)
+                yield from _reject_rest(text, file)
+            elif first == "{" and not _is_record_a_line(*text.look_lines(2)):
+                yield from _read_object(text, file)
+            else:
+                yield from _read_lines(text, file)
 
 
-def _is_record_a_line(first: bytes, second: bytes = b"") -> bool:
-    """Whether the file goes on line by line, even where its first line is broken."""
-    value = _load(first)
-    if not isinstance(value, _NotJson):
-        return isinstance(value, dict) and "records" not in value
-    first = first.strip(_BLANK)
-    opens_value = first[:1] in (b"{", b"[")
-    # In one value over several lines the second cannot be an object by itself, unless the first asks for a value.
-    return not opens_value or (not first.endswith((b"[", b"{", b":", b",")) and isinstance(_load(second), dict))
-
-
-@dataclass(frozen=True, slots=True)
-class _NotJson:
-    """Why text is no JSON, and where in the text."""
-
-    reason: str
-    position: int = 0
-
-
-def _load(line: bytes) -> Any:
-    """The JSON value of a line, or a `_NotJson`."""
+def _is_record_a_line(first: str = "{", second: str = "") -> bool:
+    """Whether what begins with these lines goes on line by line, even where the first one is broken."""
     try:
-        return json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return _explain(error)
+        value = load_line(first)
+    except NotJsonError:
+        # In one value over several lines the second cannot be an object by itself, unless the first asks for a value.
+        return not first.rstrip().endswith(("[", "{", ":", ",")) and _is_object(second)
+    wraps = isinstance(value.get(WRAPPER), dict) or any(isinstance(value.get(name), list) for name in LISTS)
+    return "abstract" in value or not wraps
 
 
-def _explain(error: ValueError | RecursionError) -> _NotJson:
-    if isinstance(error, UnicodeDecodeError):
-        return _NotJson(f"not UTF-8: {error.reason} at byte {error.start}")
-    if isinstance(error, RecursionError):
-        return _NotJson("not read: nested too deeply")
-    if isinstance(error, json.JSONDecodeError) and not error.pos:
-        return _NotJson("not JSON")
-    if isinstance(error, json.JSONDecodeError):
-        return _NotJson(f"not JSON: {error.msg} at column {error.colno}", error.pos)
-    return _NotJson(f"not JSON: {error}")
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(load_line(line), dict)
+    except NotJsonError:
+        return False
 
 
-def _read_value(name: str, lines: list[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
-    """One record, a list of them, or `{"records": [...]}`, over all the lines of a file."""
-    whole = b"".join(line for _, line in lines)
-    value = _load(whole)
-    if not isinstance(value, _NotJson):
-        wrapped = isinstance(value, dict) and isinstance(value.get("records"), list)
-        value = value["records"] if wrapped else value
-        line = next(number for number, text in lines if text.strip(_BLANK))
-        if isinstance(value, list):
-            if not value:
-                yield Rejection(file=name, line=line, field=None, reason="the list is empty")
-            yield from (_as_raw_record(name, None, item, entry) for entry, item in enumerate(value, start=1))
+def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
+    """One record over several lines, or the records of the list that an object wraps."""
+    line, start, head = text.line, text.offset, text.look()
+    data: dict[str, Any] = {}
+    is_wrapper = False
+    try:
+        for name in _iter_names(text):
+            if text.peek() == "[" and name in LISTS and "abstract" not in data:
+                is_wrapper = True
+                yield from _read_list(text, file)
+                continue
+            value = text.take()
+            if text.offset - start > MAX_ENTRY_CHARS and not is_wrapper:
+                raise NotJsonError(TOO_LONG, line)
+            data |= {} if is_wrapper else {name: value}
+    except NotJsonError as error:
+        yield Rejection(file=file, line=error.line, field=None, reason=error.reason, raw=excerpt(head))
+        text.move_to("\n{")
+        return
+    if not is_wrapper:
+        yield _as_raw_record(file, line, data)
+
+
+def _iter_names(text: JsonText) -> Iterator[str]:
+    """The names of an object's members and of those that wrap a list in it; who asks takes each value."""
+    text.skip()
+    depth = 1
+    while depth:
+        if text.peek(",") == "}":
+            text.skip()
+            depth -= 1
+            continue
+        name = text.take_name()
+        if name == WRAPPER and text.peek() == "{":
+            text.skip()
+            depth += 1
         else:
-            yield _as_raw_record(name, line, value)
-    elif whole.lstrip(_BLANK).startswith(b"["):
-        yield from _read_broken_list(name, whole.decode("utf-8-sig", errors="replace"))
-    elif b"\n{" in whole.strip(_BLANK):  # a record a line, of which the first ones are broken
-        yield from _read_lines(name, lines)
-    else:
-        text = whole.decode("utf-8-sig", errors="replace")
-        line = 1 + text.count("\n", 0, value.position)
-        yield Rejection(file=name, line=line, field=None, reason=value.reason, raw=excerpt(text))
+            yield name
 
 
-def _read_broken_list(name: str, text: str) -> Iterator[RawRecord | Rejection]:
-    """The entries of a JSON list that is broken somewhere; after a bad one it goes on where the next may start.
+def _read_list(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
+    """The entries of a list. After a broken one it goes on where the next may start.
 
     Entries on lines of their own start in the same column, whether by pretty printing or by hand.
     """
-    position = _skip(text, text.index("[") + 1)
-    indent = text[text.rfind("\n", 0, position) + 1 : position]
-    next_entry = None if indent.strip() else f"\n{indent}{{"
+    line = text.line
+    text.skip()
+    text.peek(",")
+    indent = text.indent()
     for entry in count(1):
-        if text[position : position + 1] in ("", "]"):
+        if text.peek(",") in ("", "]"):
             break
-        item, position = _read_entry(name, text, position, entry, next_entry)
-        yield item
-        position = _skip(text, position)
-    if rest := text[position + 1 :].strip():
-        line = text.count("\n", 0, text.index(rest, position + 1)) + 1
-        yield Rejection(file=name, line=line, field=None, reason="not JSON: text after a list", raw=excerpt(rest))
+        yield _read_entry(text, file, entry, None if indent is None else f"\n{indent}{{")
+    text.skip()
+    if entry == 1:
+        yield Rejection(file=file, line=line, field=None, reason="the list is empty")
 
 
-def _read_entry(
-    name: str, text: str, position: int, entry: int, next_entry: str | None
-) -> tuple[RawRecord | Rejection, int]:
-    """The entry of a list at a position, and where to go on after it."""
+def _read_entry(text: JsonText, file: str, entry: int, next_entry: str | None) -> RawRecord | Rejection:
+    """The entry of a list that comes next; then the text stands behind it, or before what may be the next one."""
+    head = text.look()
     try:
-        value, end = json.JSONDecoder().raw_decode(text, position)
-        return _as_raw_record(name, None, value, entry), end
-    except (ValueError, RecursionError) as error:
-        line = text.count("\n", 0, position) + 1
-        found = text.find(next_entry, position + 1) if next_entry else -1
-        end = found if found >= 0 else len(text)
-        reason = f"entry {entry}: {_explain(error).reason}"
-        return Rejection(file=name, line=line, field=None, reason=reason, raw=excerpt(text[position:end])), end
+        return _as_raw_record(file, None, text.take(), entry)
+    except NotJsonError as error:
+        reason = f"entry {entry}: {error.reason}"
+        line = error.line if error.is_passed else text.line
+        if next_entry:
+            text.move_to(next_entry)
+            head = head.partition(next_entry)[0]
+        elif not error.is_passed:
+            text.move_to_end()
+            reason += "; not read from here on"
+        return Rejection(file=file, line=line, field=None, reason=reason, raw=excerpt(head))
 
 
-def _skip(text: str, position: int) -> int:
-    """The next position that holds neither white space nor a comma."""
-    while position < len(text) and text[position] in " \t\r\n,":
-        position += 1
-    return position
+def _reject_rest(text: JsonText, file: str) -> Iterator[Rejection]:
+    if text.peek():
+        reason = "not JSON: text after a list"
+        yield Rejection(file=file, line=text.line, field=None, reason=reason, raw=excerpt(text.look()))
+        text.move_to_end()
 
 
-def _as_raw_record(name: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
+def _as_raw_record(file: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
     if isinstance(value, dict):
-        return RawRecord(file=name, line=line, data=value, entry=entry)
+        return RawRecord(file=file, line=line, data=rename_fields(value), entry=entry)
     reason = f"entry {entry}: {_no_object(value)}" if entry else _no_object(value)
-    return Rejection(file=name, line=line, field=None, reason=reason, raw=excerpt(value))
+    return Rejection(file=file, line=line, field=None, reason=reason, raw=excerpt(value))
 
 
 def _no_object(value: Any) -> str:
@@ -165,14 +167,13 @@ class _Stray:
     chars: int = 0
     more: int = 0
 
-    def add(self, number: int, line: bytes, reason: str) -> None:
+    def add(self, number: int, line: str, reason: str) -> None:
         """Keep a line, or count it where there are too many (of a binary file, say)."""
         if len(self.lines) >= MAX_STRAY_LINES or self.chars > MAX_STRAY_CHARS:
             self.more += 1
             return
-        text = line.decode("utf-8-sig", errors="replace")
-        self.chars += len(text)
-        self.lines.append((number, text, reason))
+        self.chars += len(line)
+        self.lines.append((number, line[:MAX_STRAY_CHARS], reason))
 
     def reject(self, name: str, record: dict[str, Any] | None) -> Iterator[Rejection]:
         """A rejection for each line, unless together they only repeat the record before them."""
@@ -185,21 +186,24 @@ class _Stray:
             yield Rejection(file=name, line=self.lines[-1][0], field=None, reason=reason)
 
 
-def _read_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[RawRecord | Rejection]:
+def _read_lines(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
     """A record a line. Text after a record that only repeats its abstract is left out; other text is rejected."""
     record: dict[str, Any] | None = None
     stray = _Stray()
-    for number, line in lines:
-        if not line.strip(_BLANK):
+    while text.peek():
+        number, line = text.line, text.take_line()
+        try:
+            value = load_line(line)
+        except NotJsonError as error:
+            stray.add(number, line, error.reason)
             continue
-        value = _load(line)
         if isinstance(value, dict):
-            yield from stray.reject(name, record)
+            yield from stray.reject(file, record)
             record, stray = value, _Stray()
-            yield RawRecord(file=name, line=number, data=value)
+            yield _as_raw_record(file, number, value)
         else:
-            stray.add(number, line, value.reason if isinstance(value, _NotJson) else _no_object(value))
-    yield from stray.reject(name, record)
+            stray.add(number, line, _no_object(value))
+    yield from stray.reject(file, record)
 
 
 def _is_echo(text: str, record: dict[str, Any]) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from typing import Any
 
 from index.formats.raw_record import RawRecord, excerpt
-from index.formats.text import NOT_UTF_8, given_name_first, is_decoded, open_text
+from index.formats.text import NOT_UTF_8, TOO_LONG, Entry, given_name_first, is_decoded, open_text, read_lines
 from index.types import Rejection
 
 # The tags of each field, the preferred one first.
@@ -28,8 +28,6 @@ _START = re.compile(r"^TY  -", re.MULTILINE)
 _ADDRESS = re.compile(r"https?://\S+?(?=\s|;http|$)")  # several stand on lines of their own, or after semicolons
 _PMCID = re.compile(r"PMC\d+")
 
-_Lines = Sequence[tuple[int, str]]
-
 
 def is_ris(head: str) -> bool:
     """Whether a file that begins so is RIS."""
@@ -39,39 +37,41 @@ def is_ris(head: str) -> bool:
 def read_ris(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejection]:
     """The entries of a file; one that is malformed is rejected, and the next is read."""
     with open_text(stream) as text:
-        for entry in _split_entries(text):
+        for entry in _split_entries(read_lines(text)):
             yield _read_entry(entry, file)
 
 
-def _split_entries(text: Iterator[str]) -> Iterator[_Lines]:
-    """The lines of each entry with their numbers, and of what stands between entries."""
-    entry: list[tuple[int, str]] = []
-    for number, line in enumerate(text, start=1):
+def _split_entries(lines: Iterable[tuple[int, str]]) -> Iterator[Entry]:
+    """The lines of each entry, and of what stands between entries."""
+    entry = Entry()
+    for number, line in lines:
         if line.startswith("TY  -") and entry:
             yield entry
-            entry = []
+            entry = Entry()
         if entry or line.strip():
-            entry.append((number, line))
+            entry.add(number, line)
         if line.startswith("ER  -"):
             yield entry
-            entry = []
+            entry = Entry()
     if entry:
         yield entry
 
 
-def _read_entry(entry: _Lines, file: str) -> RawRecord | Rejection:
-    start, first = entry[0]
-    whole = "".join(line for _, line in entry)
-    reason = None
-    if not first.startswith("TY  -"):
-        reason = "not RIS: text outside of an entry (TY to ER)"
-    elif not entry[-1][1].startswith("ER  -"):
-        reason = "the entry has no end (ER): the file may be cut off"
-    elif not is_decoded(whole):
-        reason = NOT_UTF_8
-    if reason:
-        return Rejection(file=file, line=start, field=None, reason=reason, raw=excerpt(whole))
-    return RawRecord(file=file, line=start, data=_as_data(_parse(whole)))
+def _read_entry(entry: Entry, file: str) -> RawRecord | Rejection:
+    whole = entry.text
+    if reason := _find_fault(entry, whole):
+        return Rejection(file=file, line=entry.start, field=None, reason=reason, raw=excerpt(whole))
+    return RawRecord(file=file, line=entry.start, data=_as_data(_parse(whole)))
+
+
+def _find_fault(entry: Entry, whole: str) -> str | None:
+    if entry.is_too_long:
+        return TOO_LONG
+    if not whole.startswith("TY  -"):
+        return "not RIS: text outside of an entry (TY to ER)"
+    if not entry.lines[-1][1].startswith("ER  -"):
+        return "the entry has no end (ER): the file may be cut off"
+    return None if is_decoded(whole) else NOT_UTF_8
 
 
 def _parse(entry: str) -> dict[str, list[str]]:
@@ -89,6 +89,7 @@ def _as_data(entry: dict[str, list[str]]) -> dict[str, Any]:
     values = {name: next((entry[tag] for tag in tags if any(entry.get(tag, ()))), []) for name, tags in FIELDS.items()}
     data: dict[str, Any] = {name: " ".join(lines) for name, lines in values.items()}
     return data | {
+        "source": " ".join(entry.get("DB", [])),
         "abstract": "\n".join(values["abstract"]),
         "authors": [given_name_first(name) for name in values["authors"]],
         "publication_types": [name for name in values["publication_types"] if not name.startswith("10.")],

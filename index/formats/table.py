@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from index.formats.raw_record import RawRecord, excerpt
-from index.formats.text import NOT_UTF_8, given_name_first, is_decoded, open_text
+from index.formats.text import NOT_UTF_8, is_decoded, open_text, read_lines, split_names
 from index.types import Rejection
 
 if TYPE_CHECKING:
@@ -58,13 +58,15 @@ def read_table(
 ) -> Iterator[RawRecord | Rejection]:
     """The rows of a file; one that is malformed is rejected, and the next is read."""
     with open_text(stream) as text:
-        line, first = next((number, line) for number, line in enumerate(text, start=1) if line.strip())
+        lines = read_lines(text)
+        line, first = next((number, line) for number, line in lines if line.strip())
         header = _read_header(first, column_map)
         if missing := next((field for field in ("abstract", *column_map) if field not in header.fields), None):
             reason = _explain_missing(missing, header, column_map)
             yield Rejection(file=file, line=line, field=missing, reason=reason, raw=excerpt(first))
         else:
-            yield from _read_rows(csv.reader(text, delimiter=header.delimiter, strict=True), header, file, line)
+            reader = csv.reader((line for _, line in lines), delimiter=header.delimiter, strict=True)
+            yield from _read_rows(reader, header, file, line)
 
 
 class _Header(NamedTuple):
@@ -146,6 +148,5 @@ def _as_data(cells: Sequence[str], fields: Mapping[str, Sequence[int]]) -> dict[
     pages = [data.pop(name, None) for name in ("first_page", "last_page")]
     if not data.get("pages"):
         data["pages"] = "-".join(page for page in pages if page)
-    if ";" in (data.get("authors") or ""):
-        data["authors"] = [given_name_first(name) for name in data["authors"].split(";")]
+    data["authors"] = split_names(data.get("authors") or "")
     return data

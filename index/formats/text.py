@@ -1,4 +1,4 @@
-"""Text files of records: their encoding, and the names in them."""
+"""Text files of records: their encoding, their lines and entries of bounded length, and the names in them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+# No record comes near it. What is longer is read past, so that memory does not depend on what a file holds.
+MAX_ENTRY_CHARS = 16_000_000
+TOO_LONG = f"longer than {MAX_ENTRY_CHARS:,} characters, which no record is"
+NOT_UTF_8 = "not UTF-8: save the file in UTF-8"
+LINE_COST = 200  # bytes that a line takes in memory beside its characters, counted so that empty lines are bounded too
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
-NOT_UTF_8 = "not UTF-8: save the file in UTF-8"
 
 
 def decode_head(head: bytes) -> str:
@@ -31,7 +37,49 @@ def open_text(stream: io.BufferedReader) -> Iterator[io.TextIOWrapper]:
 
 def is_decoded(text: str) -> bool:
     """Whether text that came from `open_text` was in the encoding of its file."""
-    return not _UNDECODED.search(text)
+    return text.isascii() or not _UNDECODED.search(text)
+
+
+def read_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers; what a line has beyond `MAX_ENTRY_CHARS` and one more is left out."""
+    number = 0
+    while line := text.readline(MAX_ENTRY_CHARS + 1):
+        number += 1
+        yield number, line
+        while len(line) > MAX_ENTRY_CHARS and not line.endswith("\n"):
+            line = text.readline(MAX_ENTRY_CHARS + 1)
+
+
+@dataclass(slots=True)
+class Entry:
+    """The lines of one record with their numbers. Of one that is too long the further lines are only counted."""
+
+    lines: list[tuple[int, str]] = field(default_factory=list)
+    size: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def add(self, number: int, line: str) -> None:
+        """Take one more line."""
+        self.size += len(line) + LINE_COST
+        if not self.is_too_long or not self.lines:
+            self.lines.append((number, line))
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether some of it was left out."""
+        return self.size > MAX_ENTRY_CHARS
+
+    @property
+    def start(self) -> int:
+        """The number of the first line."""
+        return self.lines[0][0]
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "".join(line for _, line in self.lines)
 
 
 def given_name_first(name: str) -> str:
@@ -39,6 +87,15 @@ def given_name_first(name: str) -> str:
     family, _, rest = name.partition(",")
     given, _, suffix = rest.partition(",")
     return " ".join(f"{given} {family} {suffix}".split())
+
+
+def split_names(names: str) -> list[str]:
+    """The names of "Ek, Bo; Orr, Ann" or "Bo Ek, Ann Orr", given name first; "Ek, Bo" is one."""
+    family, *others = names.split(",")
+    is_one = len(others) == 1 and all(word.islower() for word in family.split()[:-1])
+    if ";" in names or is_one:
+        return [given_name_first(name) for name in names.split(";")]
+    return [family, *others]
 
 
 def _encoding(head: bytes) -> str:
