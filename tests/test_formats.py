@@ -252,7 +252,7 @@ def test_every_format_has_its_suffixes() -> None:
 
 
 def test_input_without_a_record_names_the_formats(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match=r"JSON or JSONL, PubMed XML, RIS, MEDLINE, CSV or TSV; or \.gz"):
+    with pytest.raises(WrongUseError, match=r"JSON or JSONL, PubMed XML, RIS, MEDLINE, BibTeX, CSV or TSV; or \.gz"):
         build_index([write(tmp_path / "a.txt", "nothing")], tmp_path / "index")
 
 
@@ -335,6 +335,18 @@ def test_xml_that_cannot_be_read_is_one_rejection(tmp_path: Path, content: str, 
     records, (rejection,) = read(write(tmp_path / "a.xml", content))
     assert records == []
     assert reason in rejection.reason
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\r\n\n "])
+def test_several_documents_in_one_file_are_all_read_past_a_broken_one(tmp_path: Path, between: str) -> None:
+    broken = xml(article(2), "<PubmedArticle></MedlineCitation>")
+    content = between.join(["", xml(article(1)), broken, xml(article(3)), "<html/>", xml(article(4))])
+    records, rejected = read(write(tmp_path / "a.xml", content))
+    assert pmids(records) == ["1", "2", "3"]
+    expected = content[: content.index("</MedlineCitation></PubmedArticleSet>")].count("\n") + 1
+    assert rejected[0].line == expected
+    assert "mismatched tag" in rejected[0].reason
+    assert "XML of html" in rejected[1].reason
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
@@ -435,12 +447,6 @@ def test_broken_ris_entries_are_rejected_at_their_lines_and_the_others_are_read(
     assert ["outside" in rejected[0].reason, "no end" in rejected[1].reason, "cut off" in rejected[3].reason] == [
         True
     ] * 3
-
-
-def test_two_documents_in_one_file_are_read_as_far_as_the_first(tmp_path: Path) -> None:
-    records, (rejection,) = read(write(tmp_path / "a.xml", xml(article(1)) + xml(article(2))))
-    assert pmids(records) == ["1"]
-    assert (rejection.line, "junk after document" in rejection.reason) == (6, True)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,17 @@ from io import BufferedReader
 from pathlib import PurePath
 
 from index.errors import WrongUseError
+from index.formats.bibtex import is_bibtex, read_bibtex
 from index.formats.json_records import is_json, read_json
 from index.formats.medline import is_medline, read_medline
 from index.formats.pubmed_xml import is_xml, read_pubmed_xml
 from index.formats.raw_record import RawRecord
 from index.formats.ris import is_ris, read_ris
 from index.formats.table import COLUMNS, NO_COLUMN_MAP, ColumnMap, is_table, read_table
-from index.formats.text import decode_head
+from index.formats.text import decode_head, is_binary
 from index.types import Rejection
+
+STDIN_NAME = "<stdin>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ def formats_with(column_map: ColumnMap) -> tuple[Format, ...]:
         Format(name="PubMed XML", suffixes=(".xml",), matches=is_xml, read=read_pubmed_xml),
         Format(name="RIS", suffixes=(".ris",), matches=is_ris, read=read_ris),
         Format(name="MEDLINE", suffixes=(".nbib", ".medline"), matches=is_medline, read=read_medline),
+        Format(name="BibTeX", suffixes=(".bib", ".bibtex"), matches=is_bibtex, read=read_bibtex),
         Format(name="CSV or TSV", suffixes=(".csv", ".tsv"), matches=matches, read=read),
     )
 
@@ -61,12 +65,20 @@ RECORD_SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
 FORMAT_NAMES = ", ".join(kind.name for kind in FORMATS)
 
 
-def detect_format(head: bytes, name: str, formats: Sequence[Format] = FORMATS) -> Format:
-    """The format of a file from its first bytes; where they tell nothing, from its name; else JSON, a record a line."""
+def detect_format(head: bytes, name: str, formats: Sequence[Format] = FORMATS) -> Format | None:
+    """The format of a file from its first bytes or, where they tell nothing, from its name; None for no format at all.
+
+    In a file that is not named as files of records are, which may quote a format, its first line has to tell it.
+    """
     text = decode_head(head)
-    by_content = (kind for kind in formats if text and kind.matches(text))
-    by_name = (kind for kind in formats if text and _suffix(name) in kind.suffixes)
-    return next(by_content, next(by_name, JSON))
+    suffix = _suffix(name)
+    is_named = suffix in RECORD_SUFFIXES or name == STDIN_NAME
+    shown = text if is_named else text.partition("\n")[0]
+    if shown and (by_content := next((kind for kind in formats if kind.matches(shown)), None)):
+        return by_content
+    if not is_named or is_binary(head):
+        return None
+    return next((kind for kind in formats if text and suffix in kind.suffixes), JSON)
 
 
 def _suffix(name: str) -> str:

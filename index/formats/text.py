@@ -25,6 +25,11 @@ def decode_head(head: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip()
 
 
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins so is no text."""
+    return b"\0" in head and not head.startswith(_UTF_16)
+
+
 @contextmanager
 def open_text(stream: io.BufferedReader) -> Iterator[io.TextIOWrapper]:
     """A binary file as lines of text, however they end; it stays open. See `is_decoded` for broken bytes."""
