@@ -29,6 +29,10 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 _PMID = re.compile(r"(?:pmid\W*|https?://\S*pubmed\S*/)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
 _PMCID = re.compile(r"(?<![^\W\d])(?:PMC)?([1-9]\d{0,8})(?!\d)")
+# "RETRACTED: ...", "Retracted article: ...", "WITHDRAWN: ...", "[Retracted] ...": so publishers mark the report itself.
+_RETRACTED_TITLE = re.compile(r"\W*(?:retracted|withdrawn)(?: article| paper)?\s*[:\])]", re.IGNORECASE)
+_RETRACTED_TYPES = {"retracted publication", "retracted"}
+_NOTICE_TYPES = {"retraction of publication", "retraction notice", "retraction"}
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
@@ -284,7 +288,6 @@ def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Rec
     folded = hashlib.sha256(fold_text(f"{source.title or ''} {abstract.text}").encode()).hexdigest()
     left_out = {"abstract", "sections", "content_hash", "retracted", "is_digest", "url", "source", "sources"}
     fields = source.model_dump(exclude=left_out)
-    types = {fold_text(name) for name in source.publication_types}
     return Record(
         **fields,
         record_id=name_record(source.doi, source.pmid) or f"sha256:{folded[:16]}",
@@ -292,10 +295,18 @@ def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Rec
         sections=abstract.sections,
         content_hash=hash_content(source.title, abstract.text, abstract.sections),
         url=source.url or find_landing_page(source.doi, source.pmid),
-        retracted=bool(source.retracted) or bool(types & {"retracted publication", "retracted"}),
+        retracted=_is_retracted(source),
         is_digest=bool(source.is_digest),
         sources=source.sources or (source.source or PurePath(file.replace("\\", "/")).name,),
     )
+
+
+def _is_retracted(source: _SourceRecord) -> bool:
+    """Whether anything says so of the report; what only announces the retraction of another is none."""
+    types = {fold_text(name) for name in source.publication_types}
+    if source.retracted or types & _RETRACTED_TYPES:
+        return True
+    return not types & _NOTICE_TYPES and bool(_RETRACTED_TITLE.match(source.title or ""))
 
 
 def name_record(doi: str | None, pmid: str | None) -> str | None:
