@@ -108,8 +108,8 @@ def measure_dense(index_dir: Path, questions: QuestionSet) -> dict[str, float]:
     pairs = list(build.iter_records())
     found = find_gold_records(questions, (record for record, _ in pairs))
     owners = [record.record_id for record, chunks in pairs for _ in chunks]
-    stored = build.chunk_vectors([chunk.chunk_id for _, chunks in pairs for chunk in chunks])
-    matrix = np.stack([stored[chunk.chunk_id] for _, chunks in pairs for chunk in chunks])
+    stored = build.record_vectors([record.record_id for record, _ in pairs])
+    matrix = np.concatenate([stored[record.record_id] for record, _ in pairs])
     ranks = []
     for question in questions:
         if question.kind in {*APART, "follow_up"} or not question.is_answerable:

@@ -87,9 +87,9 @@ def _record_vectors(build: OpenBuild, sample: Sequence[tuple[Record, list[Chunk]
     """The mean of each record's chunk vectors, unit length, shape (len(sample), dimension)."""
     means = []
     for start in range(0, len(sample), BATCH_RECORDS):
-        batch = [[chunk.chunk_id for chunk in chunks] for _, chunks in sample[start : start + BATCH_RECORDS]]
-        vectors = build.chunk_vectors([chunk_id for chunk_ids in batch for chunk_id in chunk_ids])
-        means += [np.mean([vectors[chunk_id] for chunk_id in chunk_ids], axis=0) for chunk_ids in batch]
+        batch = [record.record_id for record, _ in sample[start : start + BATCH_RECORDS]]
+        vectors = build.record_vectors(batch)
+        means += [np.mean(vectors[record_id], axis=0) for record_id in batch]
     stacked = np.stack(means)
     lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
     return np.asarray(stacked / np.where(lengths > 0, lengths, 1), dtype=np.float32)

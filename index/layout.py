@@ -22,6 +22,7 @@ from index.errors import BuildRunningError, NoIndexError, WrongUseError
 from index.manifest import FILE_NAME, Manifest
 
 RECORDS_FILE = "records.sqlite"
+VECTORS_FILE = "chunk_vectors.sqlite"
 REJECTED_FILE = "rejected.jsonl"
 MERGED_FILE = "merged.jsonl"
 BUILDS_KEPT = 2  # the live one, and the one before it, on which a question may still be running

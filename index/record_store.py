@@ -11,6 +11,7 @@ from typing import Any
 
 from index.types import Chunk, Record
 
+MAX_HOLDERS = 20
 _SCHEMA = """
 CREATE TABLE records (record_id TEXT PRIMARY KEY, record TEXT NOT NULL, chunks TEXT NOT NULL);
 CREATE TABLE keys (key TEXT, record_id TEXT, PRIMARY KEY (key, record_id)) WITHOUT ROWID;
@@ -81,14 +82,15 @@ class RecordStore:
         ).fetchone()
         return _read_row(row) if row else None
 
-    def find(self, keys: Sequence[str]) -> list[tuple[Record, list[Chunk]]]:
-        """The records with any of the keys, and their chunks, in the order in which they came."""
-        rows = self._connection.execute(
-            "SELECT record, chunks FROM records WHERE record_id IN "
-            "(SELECT record_id FROM keys WHERE key IN (SELECT value FROM json_each(?))) ORDER BY rowid",
-            (json.dumps(keys),),
-        )
-        return [_read_row(row) for row in rows]
+    def find(self, keys: Iterable[str]) -> list[tuple[Record, list[Chunk]]]:
+        """The records with any of the keys, and their chunks; a key that very many have tells nothing, and is passed."""
+        holders = (self._holders(key) for key in keys)
+        names = dict.fromkeys(name for group in holders if len(group) <= MAX_HOLDERS for name in group)
+        return [found for name in names if (found := self.get(name))]
+
+    def _holders(self, key: str) -> list[str]:
+        query = "SELECT record_id FROM keys WHERE key = ? LIMIT ?"
+        return [name for (name,) in self._connection.execute(query, (key, MAX_HOLDERS + 1))]
 
     def compare(self, before: Path) -> tuple[int, int]:
         """Compare with the store of an earlier build; how many records are `outdated` there, and `written` here."""
@@ -124,15 +126,6 @@ class RecordStore:
 
     def _count(self, table: str) -> int:
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our tables
-
-    def chunk_counts(self, record_ids: Sequence[str]) -> dict[str, int]:
-        """How many chunks each of those records has that are here."""
-        rows = self._connection.execute(
-            "SELECT record_id, json_array_length(chunks) FROM records "
-            "WHERE record_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(record_ids),),
-        )
-        return dict(rows.fetchall())
 
     def count_chunks(self, *, only_written: bool = False) -> int:
         """How many chunks all records have together, or those that are `written`."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from index.abbreviations import AbbreviationStore
+from index.chunk_vectors import ChunkVectors
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
-from index.layout import RECORDS_FILE, REJECTED_FILE, IndexLayout
+from index.layout import RECORDS_FILE, REJECTED_FILE, VECTORS_FILE, IndexLayout
 from index.lexical import BACKGROUND_RECORDS, LexicalIndex, background_frequency
 from index.manifest import Manifest, read_manifest
 from index.query import Query, read_query
@@ -44,6 +45,7 @@ class OpenBuild:
         manifest: Manifest,
         records: RecordStore,
         vectors: VectorStore,
+        chunk_vectors: ChunkVectors,
         lexical: LexicalIndex,
         abbreviations: AbbreviationStore,
         embedder_name: str,
@@ -55,10 +57,11 @@ class OpenBuild:
         self.manifest = manifest
         self._records = records
         self._vectors = vectors
+        self._chunk_vectors = chunk_vectors
         self._lexical = lexical
         self._abbreviations = abbreviations
         self._embedder_name = embedder_name
-        weakref.finalize(self, _close_parts, records, vectors, abbreviations)
+        weakref.finalize(self, _close_parts, records, vectors, chunk_vectors, abbreviations)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -116,9 +119,9 @@ class OpenBuild:
         """The id of every record with those fields as JSON types, in the order in which the records were built."""
         return self._records.iter_fields(*names)
 
-    def chunk_vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors of those chunks that are here, by id."""
-        return self._vectors.vectors(chunk_ids)
+    def record_vectors(self, record_ids: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors of the chunks of those records that are here: float32, shape (chunks, dimension)."""
+        return self._chunk_vectors.get(record_ids)
 
     def term_weight(self, term: str) -> float:
         """How telling an analysed term is: the logarithm of how rare it is among the records, never below 0.
@@ -130,8 +133,8 @@ class OpenBuild:
 
     def similarity(self, query: str, passage: Passage) -> float:
         """The cosine of the angle between a query and a passage, -1 to 1."""
-        vector = self._vectors.vectors([passage.chunk.chunk_id])[passage.chunk.chunk_id]
-        return float(vector @ self.embedder.embed_query(self._read_query(query).text))
+        vectors = self.record_vectors([passage.record.record_id])[passage.record.record_id]
+        return float(vectors[passage.chunk.ordinal] @ self.embedder.embed_query(self._read_query(query).text))
 
     def document_frequency(self, term: str) -> int:
         """In how many records an analysed term stands."""
@@ -152,16 +155,10 @@ class OpenBuild:
         """Every chunk of the records that either ranking found, with its exact similarity, the best chunk first."""
         nearest = self._vectors.query(query_vector, min(CHUNK_DEPTH, self.manifest.chunk_count), filters)
         record_ids = dict.fromkeys([*(chunk_id.rpartition("#")[0] for chunk_id, _ in nearest), *lexical])
-        counts = self._records.chunk_counts(list(record_ids))
-        keys = [(record_id, ordinal) for record_id in record_ids for ordinal in range(counts.get(record_id, 0))]
-        vectors = self._vectors.vectors([f"{record_id}#{ordinal}" for record_id, ordinal in keys])
-        by_record: dict[str, list[_Scored]] = {}
-        for record_id, ordinal in keys:
-            similarity = float(vectors[f"{record_id}#{ordinal}"] @ query_vector)
-            by_record.setdefault(record_id, []).append(_Scored(ordinal, similarity))
-        for chunks in by_record.values():
-            chunks.sort(key=lambda scored: (-scored.similarity, scored.ordinal))
-        return by_record
+        return {
+            record_id: _rank_chunks(vectors @ query_vector)
+            for record_id, vectors in self.record_vectors(list(record_ids)).items()
+        }
 
     def _passages(self, best: Sequence[tuple[str, int, float]]) -> list[Passage]:
         found = {record_id: self._records.get(record_id) for record_id, _, _ in best}
@@ -189,11 +186,20 @@ class Index:
             NoIndexError: there is no index, or it cannot be read.
             IndexMismatchError: it was built by another embedding model.
         """
-        build_dir = self._layout.current_build()
         with self._lock:
-            if self._open is None or self._open[0] != build_dir:
-                self._open = (build_dir, open_build(build_dir, self._settings))
+            if self._open is None or self._open[0] != self._layout.current_build():
+                self._open = self._open_live_build()
             return self._open[1]
+
+    def _open_live_build(self) -> tuple[Path, OpenBuild]:
+        """The build that `CURRENT` names. While it is being opened it may be superseded, and even removed."""
+        while True:
+            build_dir = self._layout.current_build()
+            try:
+                return build_dir, open_build(build_dir, self._settings)
+            except NoIndexError:
+                if self._layout.current_build() == build_dir:
+                    raise
 
     @property
     def index_dir(self) -> Path:
@@ -251,10 +257,11 @@ def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
         records = RecordStore.open(build_dir / RECORDS_FILE)
         lexical = LexicalIndex.open(build_dir / "lexical")
         abbreviations = AbbreviationStore.open(build_dir / "abbreviations.sqlite")
+        chunk_vectors = ChunkVectors.open(build_dir / VECTORS_FILE)
         vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
     except (sqlite3.Error, ValueError, OSError) as error:
         raise NoIndexError(f"{build_dir} is damaged: {error}", remedy="casecite index build PATH") from error
-    return OpenBuild(build_dir, manifest, records, vectors, lexical, abbreviations, settings.embedder)
+    return OpenBuild(build_dir, manifest, records, vectors, chunk_vectors, lexical, abbreviations, settings.embedder)
 
 
 def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> None:
@@ -266,7 +273,12 @@ def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> Non
         )
 
 
-def _close_parts(records: RecordStore, vectors: VectorStore, abbreviations: AbbreviationStore) -> None:
-    records.close()
-    vectors.close()
-    abbreviations.close()
+def _rank_chunks(similarities: Vectors) -> list[_Scored]:
+    """The chunks of a record, the most similar first."""
+    scored = [_Scored(ordinal, float(similarity)) for ordinal, similarity in enumerate(similarities)]
+    return sorted(scored, key=lambda chunk: (-chunk.similarity, chunk.ordinal))
+
+
+def _close_parts(*parts: RecordStore | VectorStore | ChunkVectors | AbbreviationStore) -> None:
+    for part in parts:
+        part.close()

@@ -83,13 +83,13 @@ def test_manifest_tells_counts_model_and_versions(demo_index_dir: Path) -> None:
 def test_update_adds_changes_and_keeps_and_embeds_only_new_text(tmp_path: Path, index_dir: Path) -> None:
     changed = OTHER | {"year": 2012}
     build_index([write_records(tmp_path / "second.jsonl", OTHER)], index_dir, mode="update")
-    before = open_index(index_dir).current().chunk_vectors(["pmid:77#0"])
+    before = open_index(index_dir).current().record_vectors(["pmid:77"])
     third = {"pmid": "78", "abstract": "A tailor of 60 years fainted in a hot room and broke a wrist."}
     report = build_index([write_records(tmp_path / "third.jsonl", CASE, changed, third)], index_dir, mode="update")
     assert (report.record_count, report.added, report.changed, report.unchanged) == (3, 1, 1, 1)
     assert report.embedded == 1, "a changed year is no new text"
     index = open_index(index_dir)
-    assert np.allclose(index.current().chunk_vectors(["pmid:77#0"])["pmid:77#0"], before["pmid:77#0"], atol=1e-6)
+    assert np.allclose(index.current().record_vectors(["pmid:77"])["pmid:77"], before["pmid:77"], atol=1e-6)
     assert [passage.record.year for passage in index.search("hearing loss of a diver", 1)] == [2012]
     assert {passage.record.record_id for passage in index.search("years", filters=Filters(year_from=2012))} == {
         "pmid:77"

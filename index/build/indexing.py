@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from index.abbreviations import AbbreviationStore
+from index.chunk_vectors import ChunkVectors
 from index.chunking import WINDOW_CHARS, embedding_text
 from index.embedding import Embedder, Vectors
+from index.layout import VECTORS_FILE
 from index.lexical import LexicalIndex
 from index.search import OpenBuild
 from index.store import VectorStore
@@ -43,26 +46,31 @@ class Step:
 class Stores:
     """What is made of the records of a build: lexical index, abbreviations and vectors."""
 
-    def __init__(self, lexical: LexicalIndex, abbreviations: AbbreviationStore, vectors: VectorStore) -> None:
+    def __init__(
+        self, lexical: LexicalIndex, abbreviations: AbbreviationStore, chunk_vectors: ChunkVectors, vectors: VectorStore
+    ) -> None:
         """Take the open parts; `create` makes them."""
         self.lexical = lexical
+        self.chunk_vectors = chunk_vectors
         self.vectors = vectors
         self._abbreviations = abbreviations
 
     @classmethod
     def create(cls, build_dir: Path, collection: str, chroma_url: str | None, copy_of: Path | None) -> Stores:
         """The parts in the folder of a build (vectors on the server, if there is one), empty or copies of another's."""
-        names = ("lexical", "abbreviations.sqlite", "vectors")
-        lexical, abbreviations, vectors = (copy_of / name if copy_of else None for name in names)
+        names = ("lexical", "abbreviations.sqlite", VECTORS_FILE, "vectors")
+        lexical, abbreviations, chunk_vectors, vectors = (copy_of / name if copy_of else None for name in names)
         return cls(
             LexicalIndex.create(build_dir / "lexical", lexical),
             AbbreviationStore.create(build_dir / "abbreviations.sqlite", abbreviations),
+            ChunkVectors.create(build_dir / VECTORS_FILE, chunk_vectors),
             VectorStore.create(build_dir / "vectors", collection, chroma_url, vectors),
         )
 
     def delete(self, records: Sequence[tuple[Record, Sequence[Chunk]]]) -> None:
         """Take records out of all parts."""
         self.lexical.delete(record.record_id for record, _ in records)
+        self.chunk_vectors.delete(record.record_id for record, _ in records)
         self._abbreviations.delete(record for record, _ in records)
         self.vectors.delete([chunk.chunk_id for _, chunks in records for chunk in chunks])
 
@@ -71,12 +79,20 @@ class Stores:
         self.lexical.add(step.records)
         self._abbreviations.add(step.records)
         rows = np.stack([vectors[chunk.chunk_id] for _, chunk in step.chunks])
+        self.chunk_vectors.add(_by_record(step, rows))
         self.vectors.add([record for record, _ in step.chunks], [chunk for _, chunk in step.chunks], rows)
 
     def close(self) -> None:
         """Release files and connections."""
         self.vectors.close()
+        self.chunk_vectors.close()
         self._abbreviations.close()
+
+
+def _by_record(step: Step, rows: Vectors) -> dict[str, Vectors]:
+    """The rows of each record's chunks, which stand together in a step."""
+    ends = np.cumsum(list(Counter(record.record_id for record, _ in step.chunks).values()))
+    return dict(zip([record.record_id for record in step.records], np.split(rows, ends[:-1]), strict=True))
 
 
 def plan_steps(
@@ -113,11 +129,14 @@ def _plan_step(group: Sequence[tuple[Record, list[Chunk]]], previous: OpenBuild 
 
 
 def _carried_vectors(group: Sequence[tuple[Record, list[Chunk]]], previous: OpenBuild) -> dict[str, Vectors]:
-    names: dict[str, str] = {}  # ids of chunks as they were, to what they are now
-    for record, chunks in group:
-        if (before := _find_same_text(record, previous)) is not None:
-            names |= {f"{before}#{chunk.ordinal}": chunk.chunk_id for chunk in chunks}
-    return {names[name]: vector for name, vector in previous.chunk_vectors(list(names)).items()}
+    before = {record.record_id: _find_same_text(record, previous) for record, _ in group}
+    stored = previous.record_vectors([name for name in before.values() if name])
+    return {
+        chunk.chunk_id: vector
+        for record, chunks in group
+        if (name := before[record.record_id]) in stored
+        for chunk, vector in zip(chunks, stored[name], strict=True)
+    }
 
 
 def _find_same_text(record: Record, previous: OpenBuild) -> str | None:

@@ -136,9 +136,10 @@ class BuildRun:
             self._embedded += len(step.texts)
 
     def _verify(self, stores: Stores) -> None:
-        """Compare the three stores' counts, and look how many of a sample of chunks find themselves."""
-        counts = (len(self._records), len(stores.lexical)), (self._records.count_chunks(), len(stores.vectors))
-        for expected, found in counts:
+        """Compare the stores' counts, and look how many of a sample of chunks find themselves."""
+        records, chunks = len(self._records), self._records.count_chunks()
+        parts = (stores.lexical, records), (stores.chunk_vectors, records), (stores.vectors, chunks)
+        for found, expected in ((len(part), count) for part, count in parts):
             if expected != found:
                 raise _not_verified(f"{found} entries where {expected} were written")
         sample = [chunks[0].chunk_id for _, chunks in self._records.sample(SELF_RECALL_SAMPLE)]
