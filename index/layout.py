@@ -25,7 +25,6 @@ RECORDS_FILE = "records.sqlite"
 VECTORS_FILE = "chunk_vectors.sqlite"
 REJECTED_FILE = "rejected.jsonl"
 MERGED_FILE = "merged.jsonl"
-BUILDS_KEPT = 2  # the live one, and the one before it, on which a question may still be running
 
 
 class IndexLayout:
@@ -44,13 +43,16 @@ class IndexLayout:
         Raises:
             NoIndexError: nothing has been built here.
         """
+        if (live := self.live_build()) is None:
+            raise NoIndexError(f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)")
+        return live
+
+    def live_build(self) -> Path | None:
+        """The folder of the build that answers, or None where nothing has been built."""
         try:
-            build_id = self.current_file.read_text("utf-8").strip()
-        except OSError as error:
-            raise NoIndexError(
-                f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)"
-            ) from error
-        return self.builds_dir / build_id
+            return self.builds_dir / self.current_file.read_text("utf-8").strip()
+        except OSError:
+            return None
 
     @contextmanager
     def writing(self, *, wait: bool = False) -> Iterator[None]:
@@ -61,7 +63,7 @@ class IndexLayout:
             WrongUseError: the folder cannot be made or written.
         """
         try:
-            self.builds_dir.mkdir(parents=True, exist_ok=True)
+            _make_folder(self.builds_dir)
             lock = FileLock(self._lock_file, timeout=-1 if wait else 0)
             lock.acquire()
         except Timeout as error:
@@ -81,23 +83,24 @@ class IndexLayout:
         """What killed builds left behind. Hold the lock."""
         return [folder for folder in self.builds_dir.iterdir() if not (folder / FILE_NAME).exists()]
 
-    def start_build(self) -> Path:
-        """A new empty build folder. Hold the lock."""
+    def new_build(self) -> Path:
+        """The folder of a new build, which is not made yet."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        build_dir = self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
-        build_dir.mkdir()
-        return build_dir
+        return self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
 
     def publish(self, build_dir: Path, manifest: Manifest) -> None:
-        """Finish a build and make it the one that answers. Hold the lock."""
+        """Finish a build and make it the one that answers. Hold the lock.
+
+        What is named is durable before its name is, so that a power cut leaves the old build or the new one.
+        """
         _write_durably(build_dir / FILE_NAME, manifest.model_dump_json(indent=2))
+        _sync_folder(self.builds_dir)
         _write_durably(self.current_file, build_dir.name)
 
-    def superseded_builds(self) -> list[Path]:
-        """The builds that no question can still be running on. Hold the lock."""
-        live = self.current_build()
-        older = sorted(folder for folder in self.builds_dir.iterdir() if folder != live)
-        return older[: -(BUILDS_KEPT - 1)]
+    def superseded_builds(self, before: Path | None) -> list[Path]:
+        """All builds but the live one and the one `before` it, on which a question may still be running."""
+        kept = (self.live_build(), before)
+        return [folder for folder in self.builds_dir.iterdir() if folder not in kept]
 
 
 def seal_files(build_dir: Path) -> dict[str, str]:
@@ -130,12 +133,23 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _make_folder(path: Path) -> None:
+    """Make a folder, and those above it, so that they survive a crash."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+
+
 def _write_durably(path: Path, text: str) -> None:
     """Replace a file so that after a crash it is whole: the old one or the new one."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)

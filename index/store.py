@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
 HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
+_DATABASE = "chroma.sqlite3"
 _SEAL = "keep_as_built"
 
 
@@ -54,16 +55,26 @@ class VectorStore:
         """An existing collection.
 
         Raises:
-            NoIndexError: the server does not answer, or it has no such collection.
+            NoIndexError: the server does not answer, there is no such collection, or it is damaged.
         """
-        client = _open_client(path, url)
         try:
-            return cls(client, client.get_collection(name, embedding_function=None))
+            if url is None:
+                (path / _DATABASE).stat()  # Chroma makes an empty one where there is none
+            return cls._find(_open_client(path, url), name)
+        except NoIndexError:
+            raise
         except Exception as error:  # Chroma has a class of its own for each way of not being there
-            client.close()
             raise NoIndexError(
                 f"the vectors {name} are not in {url or path}: {error}", remedy="casecite index build PATH"
             ) from error
+
+    @classmethod
+    def _find(cls, client: Client, name: str) -> VectorStore:
+        try:
+            return cls(client, client.get_collection(name, embedding_function=None))
+        except BaseException:
+            client.close()
+            raise
 
     @classmethod
     def _rename_only(cls, path: Path, name: str) -> VectorStore:
@@ -71,7 +82,7 @@ class VectorStore:
         client = _open_client(path, None)
         (collection,) = client.list_collections()
         collection.modify(name=name)
-        return cls(client, client.get_collection(name, embedding_function=None))
+        return cls._find(client, name)
 
     def add(self, records: Sequence[Record], chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add chunks, each with its record and its vector (shape (len(chunks), dimension), unit length)."""
@@ -133,7 +144,7 @@ def _unseal(path: Path) -> None:
 
 
 def _run_sql(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path / "chroma.sqlite3")) as connection, connection:
+    with closing(sqlite3.connect(path / _DATABASE)) as connection, connection:
         connection.execute(statement)
 
 

@@ -104,40 +104,47 @@ def _build(
     layout = IndexLayout(settings.index_dir)
     started = time.monotonic()
     with layout.writing(wait=wait):
+        before = layout.live_build()
         previous = open_build(layout.current_build(), settings) if mode == "update" else None
         for folder in layout.unfinished_builds():
             _remove_build(folder, settings.chroma_url)
-        build_dir = layout.start_build()
-        with _giving_up_on_failure(build_dir, settings.chroma_url):
+        with _new_build(layout, settings.chroma_url) as build_dir:
             run = BuildRun(build_dir, settings, previous, progress)
             manifest = run.build(fill, sources)
             if manifest.build_id == build_dir.name:
                 layout.publish(build_dir, manifest)
-            else:
-                _remove_build(build_dir, settings.chroma_url)
-        for folder in layout.superseded_builds():
+        unwanted = [build_dir] if manifest.build_id != build_dir.name else layout.superseded_builds(before)
+        for folder in unwanted:
             _remove_build(folder, settings.chroma_url)
     return run.report(manifest, time.monotonic() - started)
 
 
 @contextmanager
-def _giving_up_on_failure(build_dir: Path, chroma_url: str | None) -> Iterator[None]:
-    """Remove the build if it fails or is interrupted, and say why in words."""
+def _new_build(layout: IndexLayout, chroma_url: str | None) -> Iterator[Path]:
+    """A new build's folder. If the build fails or is interrupted it is removed, and why is said in words."""
+    build_dir = layout.new_build()
     try:
-        yield
+        build_dir.mkdir()
+        yield build_dir
     except BaseException as error:
-        free_bytes = shutil.disk_usage(build_dir).free
+        if layout.live_build() == build_dir:  # what failed came after the build was published
+            raise
+        free_bytes = shutil.disk_usage(layout.index_dir).free
         _remove_build(build_dir, chroma_url)
         if isinstance(error, CaseciteError) or not isinstance(error, Exception):
             raise
-        unchanged = "the index in use is unchanged"
-        if free_bytes < FULL_DISK_BYTES:
-            raise BuildFailedError(
-                f"the disk that holds {build_dir.parent} is full; {unchanged}",
-                remedy="free some space, or choose another --index folder, and build again",
-            ) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BuildFailedError(f"the build failed: {reason}; {unchanged}", remedy="build again") from error
+        raise _build_failed(error, layout, free_bytes) from error
+
+
+def _build_failed(error: Exception, layout: IndexLayout, free_bytes: int) -> BuildFailedError:
+    unchanged = "the index in use is unchanged"
+    if free_bytes < FULL_DISK_BYTES:
+        return BuildFailedError(
+            f"the disk that holds {layout.builds_dir} is full; {unchanged}",
+            remedy="free some space, or choose another --index folder, and build again",
+        )
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return BuildFailedError(f"the build failed: {reason}; {unchanged}", remedy="build again")
 
 
 def _remove_build(build_dir: Path, chroma_url: str | None) -> None:
