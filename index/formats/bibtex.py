@@ -46,7 +46,7 @@ _WORD = re.compile(r"(?:\\.|\$[^$]*\$|\{(?:[^{}\\]|\\.|\{(?:[^{}\\]|\\.)*\})*\}|
 _COMMENT = re.compile(r"(?<!\\)%")
 _SCRIPT = re.compile(r"(?:\$\s*([_^])\s*(?:\{([^{}$]*)\}|([^{}$\\]))\s*\$)|\\text(sub|super)script\{([^{}]*)\}")
 _SCRIPT_TAGS = {"_": "sub", "sub": "sub", "^": "sup", "super": "sup"}
-_ESCAPED = re.compile(r"\\([_%&#$~{}])")
+_ESCAPED = re.compile(r"\\([_%&#$])")
 _DASHES = re.compile("[-\u2010-\u2015]+")
 
 
@@ -137,13 +137,15 @@ def _split_authors(names: str) -> list[str]:
 
 def _read_latex(value: str) -> str:
     """What a value says in LaTeX as plain text or HTML, a paragraph a line."""
-    if _LATEX.search(value):
+    if _LATEX.search(_ESCAPED.sub("", value)):
         value = _WORD.sub(_decode_word, _SCRIPT.sub(_mark_script, value))
+    else:
+        value = _ESCAPED.sub(r"\1", value)
     return "\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", value))
 
 
 def _decode_word(found: re.Match[str]) -> str:
-    """A word that LaTeX marks as plain text; only such words, as the decoder takes its time."""
+    """A word as plain text; only those that LaTeX marks are decoded, as that takes its time."""
     word = found[0]
     if not _LATEX.search(word):
         return word
