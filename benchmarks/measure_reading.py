@@ -1,0 +1,129 @@
+"""What memory and time reading takes, a small file against a large one: writes docs/results/reading.json.
+
+    python benchmarks/measure_reading.py FOLDER
+
+Each file is made in the folder (2 GB must be free there), read in a process of its own, and deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from index.formats.raw_record import RawRecord
+from index.sources import read_sources
+
+TARGET = Path(__file__).parent.parent / "docs" / "results" / "reading.json"
+SIZES_MB = (20, 2_000)
+ABSTRACT = "A weaver of 44 years sneezed for a week after a new dye (p < 0.05), and 12.5% of her colleagues did. " * 15
+XML_ABSTRACT = ABSTRACT.replace("<", "&lt;")
+JSON_RECORD = {"doi": "10.5555/x", "authors": ["Ann B Orr", "Bo Ek"], "abstract": ABSTRACT}
+
+
+class Kind(NamedTuple):
+    """A format: how a file of it begins, its entries by number, what stands between them, and how it ends."""
+
+    suffix: str
+    begin: str
+    entry: Callable[[int], str]
+    between: str = ""
+    end: str = ""
+
+
+KINDS = {
+    "JSON, a record a line": Kind(".jsonl", "", lambda n: json.dumps({"id": n, **JSON_RECORD}) + "\n"),
+    "JSON, one list on one line": Kind(".json", "[", lambda n: json.dumps({"id": n, **JSON_RECORD}), ", ", "]"),
+    "JSON, Europe PMC's, indented": Kind(
+        ".json",
+        '{\n "version": "6.9",\n "resultList": {\n  "result": [\n',
+        lambda n: json.dumps({"id": n, "source": "MED", "authorString": "Orr AB", "abstractText": ABSTRACT}, indent=2),
+        ",\n",
+        "]}}",
+    ),
+    "PubMed XML": Kind(
+        ".xml",
+        "<PubmedArticleSet>\n",
+        lambda n: (
+            f"<PubmedArticle><MedlineCitation><PMID>{n}</PMID><Article><ArticleTitle>Case {n}</ArticleTitle><Abstract>"
+            f"<AbstractText>{XML_ABSTRACT}</AbstractText></Abstract><AuthorList><Author><LastName>Orr</LastName>"
+            "<ForeName>Ann B</ForeName></Author></AuthorList></Article></MedlineCitation></PubmedArticle>\n"
+        ),
+        end="</PubmedArticleSet>\n",
+    ),
+    "RIS": Kind(".ris", "", lambda n: f"TY  - JOUR\nTI  - Case {n}\nAU  - Orr, Ann B\nAB  - {ABSTRACT}\nER  - \n"),
+    "MEDLINE": Kind(
+        ".nbib", "", lambda n: f"PMID- {n}\nTI  - Case {n}\nFAU - Orr, Ann B\nAB  - {ABSTRACT}\nSO  - x\n\n"
+    ),
+    "BibTeX": Kind(
+        ".bib",
+        "",
+        lambda n: (
+            f"@article{{k{n},\n  title = {{Case {n}}},\n  author = {{Orr, Ann B.}},\n"
+            f"  abstract = {{{ABSTRACT.replace('%', chr(92) + '%')}}},\n}}\n"
+        ),
+    ),
+    "CSV": Kind(".csv", "id,title,authors,abstract\n", lambda n: f'{n},Case {n},"Orr, Ann B","{ABSTRACT}"\n'),
+}
+
+
+def main(folder: str) -> None:
+    """Write, read and delete a file of each format and size, and write down what reading took."""
+    rows = {}
+    for name, kind in KINDS.items():
+        rows[name] = [measure(kind, Path(folder), size_mb * 1_000_000) for size_mb in SIZES_MB]
+        print(name, rows[name], flush=True)
+    command = "python benchmarks/measure_reading.py FOLDER"
+    result = {"command": command, "date": date.today().isoformat(), "sizes_mb": SIZES_MB, "formats": rows}
+    TARGET.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def measure(kind: Kind, folder: Path, size: int) -> dict[str, float]:
+    """The records, seconds and peak memory of reading a file of so many bytes."""
+    path = write_file(kind, folder, size)
+    try:
+        child = subprocess.Popen([sys.executable, __file__, "--read", str(path)], stdout=subprocess.PIPE, text=True)
+        printed = child.stdout.read() if child.stdout else ""
+        _, status, usage = os.wait4(child.pid, 0)
+        if status:
+            raise RuntimeError(f"reading {path} ended with {status}")
+        return {**json.loads(printed), "peak_mb": round(usage.ru_maxrss / 1_024)}
+    finally:
+        path.unlink()
+
+
+def write_file(kind: Kind, folder: Path, size: int) -> Path:
+    """A file of at least so many bytes."""
+    path = folder / f"reading{kind.suffix}"
+    with path.open("w", encoding="utf-8") as file:
+        written, number = file.write(kind.begin), 0
+        while written < size:
+            number += 1
+            written += file.write((kind.between if number > 1 else "") + kind.entry(number))
+        file.write(kind.end)
+    return path
+
+
+def read_file(path: str) -> None:
+    """Read a file in this process and print how many records it gave in how many seconds."""
+    started = time.perf_counter()
+    records = rejected = 0
+    for item in read_sources([path]):
+        records += isinstance(item, RawRecord)
+        rejected += not isinstance(item, RawRecord)
+    if rejected:
+        raise RuntimeError(f"{rejected} of {path} were rejected")
+    print(json.dumps({"records": records, "seconds": round(time.perf_counter() - started, 1)}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--read":
+        read_file(sys.argv[2])
+    else:
+        main(sys.argv[1])
