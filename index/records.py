@@ -285,12 +285,11 @@ class _SourceRecord(BaseModel):
 
 
 def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Record:
-    folded = hashlib.sha256(fold_text(f"{source.title or ''} {abstract.text}").encode()).hexdigest()
     left_out = {"abstract", "sections", "content_hash", "retracted", "is_digest", "url", "source", "sources"}
     fields = source.model_dump(exclude=left_out)
     return Record(
         **fields,
-        record_id=name_record(source.doi, source.pmid) or f"sha256:{folded[:16]}",
+        record_id=name_record(source.doi, source.pmid) or name_content(source.title, abstract.text),
         abstract=abstract.text,
         sections=abstract.sections,
         content_hash=hash_content(source.title, abstract.text, abstract.sections),
@@ -314,6 +313,12 @@ def name_record(doi: str | None, pmid: str | None) -> str | None:
     if doi:
         return f"doi:{doi}"
     return f"pmid:{pmid}" if pmid else None
+
+
+def name_content(title: str | None, abstract: str) -> str:
+    """The id of a record that only its text can name."""
+    folded = fold_text(f"{title or ''} {abstract}")
+    return f"sha256:{hashlib.sha256(folded.encode()).hexdigest()[:16]}"
 
 
 def find_landing_page(doi: str | None, pmid: str | None) -> str | None:
