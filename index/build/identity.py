@@ -5,95 +5,202 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
-from index.records import find_landing_page, hash_content, name_record
+from index.records import find_landing_page, hash_content, name_content, name_record
 from index.types import Record
 
-# Shorter ones name many reports: "Lithium toxicity", "A case report".
-MIN_TITLE_CHARS = 30
-MIN_ABSTRACT_CHARS = 200
-# How many of the words of the shorter of two abstracts stand in the longer, where a title or a source's number has
-# to tell that they are one report.
-MIN_SHARED_WORDS = 0.6
-# A copy that is cut off keeps at most so much of the text; a correction that drops a few words keeps more.
+# Letters and digits of a title or an abstract by which a report may be recognised; shorter ones name many reports
+# ("Lithium toxicity", "No abstract available").
+MIN_TITLE_CHARS = 20
+MIN_ABSTRACT_CHARS = 100
+# An abstract is recognised by its beginning, which a copy that is cut off still has.
+START_CHARS = 200
+# How many of the words of the shorter of two texts stand in the longer one, if both are of one report
+# (`benchmarks/measure_identity.py`).
+MIN_SHARED_WORDS = 0.8
+MIN_SHARED_TITLE = 0.6
+MIN_WORDS = 10  # fewer stand in any long abstract
+# A copy that is cut off keeps at most so much of the text, and ends like the text does there, but for a mark of so
+# many characters: "(ABSTRACT TRUNCATED AT 250 WORDS)".
 MAX_CUT_SHARE = 0.95
+MAX_CUT_MARK_CHARS = 40
 
 _SIGNS = re.compile(r"[\W_]+")
 _LANDING_PAGES = ("https://doi.org/", "https://pubmed.ncbi.nlm.nih.gov/")
+_IDS = ("pmid", "doi", "pmcid")  # the one that is given to one report alone comes first
+# A Greek letter alone, which some sources write as its name; "μ" is rather a unit.
+_GREEK_LETTER = re.compile("(?<![α-ω])[α-λν-ω](?![α-ω])")
+_FILE_NAME = re.compile(r".*\.\w{1,8}|<stdin>")
 
 
 def identity_keys(record: Record) -> list[str]:
-    """What a record can be recognised by, the surest first: identifiers, and digests of its title and abstract."""
-    names = (("doi", record.doi), ("pmid", record.pmid), ("pmcid", record.pmcid))
-    keys = [f"{name}:{value}" for name, value in names if value]
-    texts = (("title", record.title or "", MIN_TITLE_CHARS), ("abstract", record.abstract, MIN_ABSTRACT_CHARS))
-    folded = [(name, _squeeze(text), least) for name, text, least in texts]
-    keys += [f"{name}:{_digest(text)}" for name, text, least in folded if len(text) >= least]
-    keys += [f"id:{record.source_id}"] if record.source_id else []
-    return list(dict.fromkeys([*keys, record.record_id, *record.other_ids]))
+    """What a record can be recognised by: its ids, its title, and how its abstract begins."""
+    keys = [f"{name}:{value}" for name in _IDS if (value := getattr(record, name))]
+    title, abstract = _squeeze(record.title or ""), _squeeze(record.abstract)
+    if len(title) >= MIN_TITLE_CHARS:
+        keys.append(f"title:{_digest(title)}")
+    if len(abstract) >= MIN_ABSTRACT_CHARS:
+        keys.append(f"abstract:{_digest(abstract[:START_CHARS])}")
+    names = (record.source_id, record.record_id, *record.other_ids)
+    return list(dict.fromkeys([*keys, *(name for name in names if name)]))
 
 
 def possible_keys(name: str) -> list[str]:
-    """The identity keys that a user may mean by a name: an id of a record or of its source, a bare DOI or PMCID."""
-    return [name, name.lower(), f"doi:{name.lower()}", f"pmcid:{name.upper()}", f"id:{name}"]
+    """The identity keys that a user may mean by a name: an id of a record or of its source, a bare DOI or number."""
+    return [name, name.lower(), f"doi:{name.lower()}", f"pmid:{name}", f"pmcid:{name.upper()}"]
+
+
+def same_reports(record: Record, candidates: Sequence[Record]) -> list[Record]:
+    """Those of some records that share an identity key with a record which are the same report as it is.
+
+    They may be several, where one has the DOI and another the PubMed number. Where they cannot all be one report, the
+    nearest by its words is taken, and those that agree with it.
+    """
+    same = [known for known in candidates if is_same_report(known, record)]
+    if all(_have_same_ids(*pair) is not False for pair in combinations(same, 2)):
+        return same
+    alike = [known for known in same if known.pmid == record.pmid is not None or _tell_the_same(known, record)]
+    chosen: list[Record] = []
+    for known in sorted(alike, key=lambda known: -_shared_words(known.abstract, record.abstract)):
+        if all(_have_same_ids(known, other) is not False for other in chosen):
+            chosen.append(known)
+    return chosen
 
 
 def is_same_report(first: Record, second: Record) -> bool:
     """Whether two records that share an identity key are one report.
 
-    The same PubMed number, or the same DOI where the PubMed numbers do not differ, is enough. Reports that share only
-    a title, a number of their source or an abstract must not have other identifiers, and share most of their words.
+    The same PubMed number is enough, and so is the same DOI, unless the PubMed numbers differ or title and abstract
+    both tell of something else: the reports of a supplement may share one. Without an identifier that both give, title
+    and abstract must agree.
     """
-    if first.pmid and second.pmid:
-        return first.pmid == second.pmid
-    if first.doi and second.doi:
-        return first.doi == second.doi
-    if first.pmcid and second.pmcid:
-        return first.pmcid == second.pmcid
-    return _shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
+    same_ids = _have_same_ids(first, second)
+    if same_ids is None:
+        return _tell_the_same(first, second)
+    return same_ids and (bool(first.pmid and second.pmid) or not _tell_of_others(first, second))
 
 
 def merge_records(known: Record, new: Record) -> Record:
-    """One record of two of the same report: what `new` says, and where it says nothing or less, what `known` says.
+    """One record of two of the same report: what the one that leads says, and where it says nothing, the other.
 
-    A new abstract is a correction, unless it is a digest or a part of the known one. Sources and ids of both stay;
-    what was retracted once stays retracted. If `new` brings nothing, the result equals `known`.
+    A file corrects what came before it, a database what it gave itself; other databases complete it, and lead where
+    their text is fuller. A text that is cut off never takes the place of the whole one, nor a digest that of the
+    abstract. Sources and ids of both stay; what was retracted once stays retracted. If `new` brings nothing, the result
+    equals `known`.
     """
-    doi, pmid = new.doi or known.doi, new.pmid or known.pmid
-    text = known if _has_fuller_text(known, new) else new
-    title = known.title if _squeeze(known.title or "") == _squeeze(new.title or "") else new.title or known.title
-    record_id = name_record(doi, pmid) or known.record_id
+    lead, other = (new, known) if _leads(new, known) else (known, new)
+    doi, pmid = lead.doi or other.doi, lead.pmid or other.pmid
+    title = lead.title if lead.title and not _is_cut(lead.title, other.title or "") else other.title
     merged = replace(
-        new,
-        record_id=record_id,
+        lead,
+        record_id=_choose_id(known, name_record(doi, pmid) or name_content(title, lead.abstract)),
         source_id=known.source_id or new.source_id,
         title=title,
-        abstract=text.abstract,
-        sections=text.sections,
-        is_digest=text.is_digest,
-        content_hash=hash_content(title, text.abstract, text.sections),
-        authors=max(known.authors, new.authors, key=lambda names: (len(names), sum(map(len, names)))),
-        journal=max(known.journal or "", new.journal or "", key=len) or None,
+        content_hash=hash_content(title, lead.abstract, lead.sections),
+        authors=max(lead.authors, other.authors, key=lambda names: (len(names), sum(map(len, names)))),
+        journal=max(lead.journal or "", other.journal or "", key=len) or None,
         publication_types=tuple(dict.fromkeys([*known.publication_types, *new.publication_types])),
-        url=_choose_url(known, new) or find_landing_page(doi, pmid),
+        url=_choose_url(lead, other) or find_landing_page(doi, pmid),
         retracted=known.retracted or new.retracted,
-        **{name: _or_known(known, new, name) for name in ("year", "volume", "pages", "doi", "pmid", "pmcid")},
-        is_open_access=known.is_open_access if new.is_open_access is None else new.is_open_access,
-        sources=tuple(dict.fromkeys([*known.sources, *new.sources])),
+        **{name: _given(lead, other, name) for name in ("year", "volume", "pages", *_IDS, "is_open_access")},
+        sources=tuple(dict.fromkeys([*lead.sources, *other.sources])),
     )
     return replace(merged, other_ids=_other_ids(merged, known, new))
 
 
-def is_news(known: Record, merged: Record, *, named_source: bool) -> bool:
+def is_news(known: Record, merged: Record) -> bool:
     """Whether a merged record says more than the known one; the name of one more file alone is no news."""
-    return merged != (known if named_source else replace(known, sources=merged.sources))
+    new_sources = set(merged.sources) - set(known.sources)
+    return merged != replace(known, sources=merged.sources) or not all(map(_is_file, new_sources))
 
 
-def _or_known(known: Record, new: Record, name: str) -> Any:
-    value = getattr(new, name)
-    return getattr(known, name) if value is None else value
+def goes_by_same_id(known: Record, new: Record) -> bool:
+    """Whether a record comes under an id of a known one, not as the same report from elsewhere."""
+    ids = {new.record_id, new.source_id} - {None}
+    return not ids.isdisjoint({known.record_id, known.source_id, *known.other_ids})
+
+
+def _have_same_ids(first: Record, second: Record) -> bool | None:
+    """Whether the surest identifier that both give is the same; None if there is none."""
+    pairs = ((getattr(first, name), getattr(second, name)) for name in _IDS)
+    return next((one == other for one, other in pairs if one and other), None)
+
+
+def _tell_the_same(first: Record, second: Record) -> bool:
+    """Whether title and abstract of two records are those of one report."""
+    agrees = _titles_agree(first, second)
+    one, other = _squeeze(first.abstract), _squeeze(second.abstract)
+    if one == other:
+        return agrees or len(one) >= MIN_ABSTRACT_CHARS
+    return agrees and not _are_numbered_apart(first, second) and _share_words(first, second)
+
+
+def _tell_of_others(first: Record, second: Record) -> bool:
+    """Whether two records of one DOI are two reports all the same; a digest, or a few words, cannot tell."""
+    is_long = min(len(_squeeze(first.abstract)), len(_squeeze(second.abstract))) >= MIN_ABSTRACT_CHARS
+    can_tell = is_long and first.is_digest == second.is_digest
+    return can_tell and not _titles_agree(first, second) and not _share_words(first, second)
+
+
+def _are_numbered_apart(first: Record, second: Record) -> bool:
+    """Whether one source gave two records different numbers of its own, and no others; it knows why."""
+    has_ids = any(getattr(record, name) for record in (first, second) for name in _IDS)
+    is_one_source = first.sources[:1] == second.sources[:1]
+    return is_one_source and not has_ids and None is not first.source_id != second.source_id is not None
+
+
+def _titles_agree(first: Record, second: Record) -> bool:
+    """Whether one title has most of the words of the other; one that is missing contradicts none."""
+    if not first.title or not second.title:
+        return True
+    return _shared_words(first.title, second.title) >= MIN_SHARED_TITLE
+
+
+def _share_words(first: Record, second: Record) -> bool:
+    if min(len(_words(first.abstract)), len(_words(second.abstract))) < MIN_WORDS:
+        return False
+    return _shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
+
+
+def _leads(new: Record, known: Record) -> bool:
+    """Whether a record takes over from a known one of the same report, which then fills its gaps."""
+    if known.is_digest != new.is_digest:
+        return known.is_digest
+    if _is_cut(new.abstract, known.abstract):
+        return False
+    if _is_cut(known.abstract, new.abstract):
+        return True
+    if known.sections and not new.sections and _squeeze(known.abstract) == _squeeze(new.abstract):
+        return False
+    return new.sources[:1] == known.sources[:1] or all(map(_is_file, new.sources[:1]))
+
+
+def _is_cut(part: str, whole: str) -> bool:
+    """Whether a text is the beginning of another one, perhaps with a mark at its end that says that it is cut."""
+    part, whole = _squeeze(part), _squeeze(whole)
+    differing = (place for place, (one, other) in enumerate(zip(part, whole, strict=False)) if one != other)
+    shared = next(differing, min(len(part), len(whole)))
+    return len(part) <= MAX_CUT_SHARE * len(whole) and 0 < len(part) <= min(shared + MAX_CUT_MARK_CHARS, 2 * shared)
+
+
+def _choose_id(known: Record, best: str) -> str:
+    """The best name, unless the known record could go by it and does not, because it is taken."""
+    could_be = name_record(known.doi, known.pmid) or name_content(known.title, known.abstract)
+    return known.record_id if could_be == best else best
+
+
+def _choose_url(lead: Record, other: Record) -> str | None:
+    """An address that a source gave, rather than one that was made of an identifier."""
+    return next((part.url for part in (lead, other) if part.url and not part.url.startswith(_LANDING_PAGES)), None)
+
+
+def _given(lead: Record, other: Record, name: str) -> Any:
+    value = getattr(lead, name)
+    return getattr(other, name) if value is None else value
 
 
 def _other_ids(merged: Record, *parts: Record) -> tuple[str, ...]:
@@ -101,18 +208,9 @@ def _other_ids(merged: Record, *parts: Record) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(ids) if name not in {merged.record_id, merged.source_id})
 
 
-def _choose_url(known: Record, new: Record) -> str | None:
-    """An address that a source gave, rather than one that was made of an identifier."""
-    return next((part.url for part in (new, known) if part.url and not part.url.startswith(_LANDING_PAGES)), None)
-
-
-def _has_fuller_text(known: Record, new: Record) -> bool:
-    if known.is_digest != new.is_digest:
-        return new.is_digest
-    before, after = _squeeze(known.abstract), _squeeze(new.abstract)
-    if before == after:
-        return bool(known.sections) or not new.sections
-    return len(after) < MAX_CUT_SHARE * len(before) and after in before
+def _is_file(source: str) -> bool:
+    """Whether a source is the name of a file, as it is where the file does not say which database it is from."""
+    return _FILE_NAME.fullmatch(source) is not None
 
 
 def _shared_words(first: str, second: str) -> float:
@@ -125,13 +223,20 @@ def _words(text: str) -> set[str]:
 
 
 def _squeeze(text: str) -> str:
-    """The letters and digits of a text, in one case and without accents."""
+    """The letters and digits of a text, in one case, without accents, Greek letters by their names."""
     return _SIGNS.sub("", _fold(text))
 
 
 def _fold(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    decomposed = _GREEK_LETTER.sub(_letter_name, unicodedata.normalize("NFKD", folded))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def _letter_name(letter: re.Match[str]) -> str:
+    return unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda")
 
 
 def _digest(text: str) -> str:

@@ -9,13 +9,13 @@ from functools import reduce
 from pathlib import Path
 from typing import IO, Any
 
-from index.build.identity import identity_keys, is_news, is_same_report, merge_records, possible_keys
+from index.build.identity import goes_by_same_id, identity_keys, is_news, merge_records, possible_keys, same_reports
 from index.chunking import chunk_record
 from index.errors import WrongUseError
 from index.formats.raw_record import RawRecord
 from index.layout import MERGED_FILE, REJECTED_FILE
 from index.record_store import RecordStore
-from index.records import name_record, parse_record
+from index.records import name_content, name_record, parse_record
 from index.types import Record, Rejection
 
 REJECTIONS_KEPT = 1_000  # in memory; the file has all
@@ -87,14 +87,14 @@ class Intake:
         _write_line(self._rejected_file, rejection.to_dict())
 
     def _take_record(self, record: Record, raw: RawRecord) -> None:
-        found = self._records.find(identity_keys(record))
-        known = [before for before, _ in found if is_same_report(before, record)]
+        found = [before for before, _ in self._records.find(identity_keys(record))]
+        known = same_reports(record, found)
         if not known:
-            self._put(self._with_free_id(record))
+            self._put(record)
             self.tally.added += 1
             return
         merged = reduce(merge_records, [*known, record])
-        if len(known) == 1 and not is_news(known[0], merged, named_source=_names_source(raw)):
+        if len(known) == 1 and not is_news(known[0], merged):
             self._repeat(known[0], raw)
         else:
             self._join(merged, known, record, raw)
@@ -109,31 +109,25 @@ class Intake:
 
     def _join(self, merged: Record, known: Sequence[Record], record: Record, raw: RawRecord) -> None:
         has_arrived = any(self._records.has_arrived(before.record_id) for before in known)
-        if not has_arrived and [before.record_id for before in known] == [record.record_id]:
+        if not has_arrived and len(known) == 1 and goes_by_same_id(known[0], record):
             self.tally.changed += 1
         else:
             self.tally.merged += 1
             self._note("merged", merged.record_id, raw)
         for before in known:
             self._records.delete(before.record_id)
-        self._put(self._with_free_id(merged))
-
-    def _with_free_id(self, record: Record) -> Record:
-        """The record under an id of its own: the reports of a supplement may share a DOI, and have other numbers."""
-        is_taken = self._records.get(record.record_id) is not None
-        return replace(record, record_id=name_record(None, record.pmid) or record.record_id) if is_taken else record
+        self._put(merged)
 
     def _put(self, record: Record) -> None:
+        """Store a record under an id of its own: the reports of a supplement may share a DOI."""
+        names = (record.record_id, name_record(None, record.pmid), name_content(record.title, record.abstract))
+        free = next(name for name in names if name and self._records.get(name) is None)
+        record = replace(record, record_id=free)
         self._records.put(record, chunk_record(record), identity_keys(record))
 
     def _note(self, what: str, record_id: str, raw: RawRecord) -> None:
         place = {"file": raw.file, "line": raw.line, "entry": raw.entry}
         _write_line(self._merged_file, {"record_id": record_id, "input": what, **place})
-
-
-def _names_source(raw: RawRecord) -> bool:
-    """Whether the input says which database it is from; else its source is the file's name."""
-    return isinstance(raw.data.get("source"), str)
 
 
 def _write_line(file: IO[str], value: dict[str, Any]) -> None:
