@@ -113,7 +113,6 @@ def _as_data(block: EntryBlock | ParsingFailedBlock) -> dict[str, Any]:
     return data | {
         "authors": _split_authors(values["authors"]),
         "pages": _DASHES.sub("-", data["pages"]),
-        "publication_types": [data["publication_types"]],
     }
 
 
