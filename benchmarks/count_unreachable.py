@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index import DEMO_RECORDS, Record, read_records
-from index.build import SAME_VECTOR
+from index.build.run import SAME_VECTOR
 from index.chunking import chunk_record, embedding_text
 from index.embedding import Vectors, load_embedder
 from index.store import VectorStore
