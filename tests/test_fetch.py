@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from assistant.fetch_command import fetch
 from index import Record, read_records
 from index.errors import WrongUseError
 from index.fetch import FetchFailedError, fetch_records, pubmed, service
@@ -175,6 +178,7 @@ def test_no_second_holds_more_requests_than_are_allowed(
         pytest.param(answers(200, '{"error":"API rate limit exceeded"}'), id="error in JSON"),
         pytest.param(answers(200, "<eFetchResult><ERROR>Empty result</ERROR></eFetchResult>"), id="error in XML"),
         pytest.param(answers(200, ""), id="nothing"),
+        pytest.param(answers(200, '{"esearchresult": {"count": "25", "idlist": []}}'), id="a list left out"),
         pytest.param(cut_off, id="cut off"),
         pytest.param(half, id="half"),
         pytest.param(drops, id="dropped"),
@@ -237,12 +241,21 @@ def test_a_long_pause_that_is_asked_for_is_left_to_the_user(library: LiteratureS
     assert not output.exists()
 
 
+@pytest.mark.parametrize(
+    ("refusal", "message"),
+    [
+        (answers(400, '{"error":"API key invalid","api-key":"x"}'), "HTTP 400 Bad Request, API key invalid"),
+        (
+            answers(200, '{"esearchresult":{"ERROR":"Search Backend failed:\n (("}}'),
+            r"PubMed: Search Backend failed: \(\(",
+        ),
+        (answers(307, "", Location="http://127.0.0.1:9/"), "HTTP 307 Temporary Redirect"),
+    ],
+)
 @pytest.mark.usefixtures("pauses")
-def test_no_is_an_answer(library: LiteratureServer, output: Path) -> None:
-    library.faults = [answers(400, '{"error":"API key invalid","api-key":"x"}')] * service.TRIES
-    with pytest.raises(
-        FetchFailedError, match=r"HTTP 400 Bad Request, API key invalid; .*check the query and the API key"
-    ):
+def test_no_is_an_answer(refusal: Fault, message: str, library: LiteratureServer, output: Path) -> None:
+    library.faults = [refusal] * service.TRIES
+    with pytest.raises(FetchFailedError, match=f"{message}; nothing was fetched yet .*check the query and the API key"):
         fetch_records(QUERY, output)
     assert len(library.requests) == service.TRIES_IF_REFUSED
     assert leftovers(output) == set()
@@ -365,7 +378,7 @@ def test_nothing_found_is_an_empty_file(source: Any, library: LiteratureServer, 
 def test_a_finished_file_is_not_written_again(output: Path) -> None:
     fetch_records(QUERY, output)
     whole = output.read_bytes()
-    with pytest.raises(WrongUseError, match=r"new\.jsonl is there already \(remove it"):
+    with pytest.raises(WrongUseError, match=r"new\.jsonl is there already and is no unfinished fetch \(remove it"):
         fetch_records(QUERY, output)
     assert output.read_bytes() == whole
 
@@ -461,6 +474,40 @@ def test_progress_counts_records(output: Path) -> None:
     seen: list[tuple[str, int, int | None]] = []
     fetch_records(QUERY, output, progress=lambda *step: seen.append(step))
     assert seen == [("fetching from PubMed", done, COUNT) for done in (0, 10, 20, 25)]
+
+
+@pytest.mark.usefixtures("pauses")
+def test_the_command_says_what_became_of_every_record(library: LiteratureServer, output: Path) -> None:
+    library.without_abstract = {library.pmids[0]}
+    app = typer.Typer()
+    app.command()(fetch)
+    told = CliRunner().invoke(app, [QUERY, "--max", "12", "-o", str(output)], catch_exceptions=False)
+    assert told.stdout.startswith(f"11 records in {output}, ")
+    assert f"found {COUNT}, without an abstract 1, rejected 0, not given 0" in told.stdout
+    assert str(output.with_name(".new.jsonl.rejected")) in told.stdout
+    options = ["nothing", "--source", "pubmed", "--json", "-o", str(output.with_name("none.jsonl"))]
+    told = CliRunner().invoke(app, options, catch_exceptions=False)
+    assert json.loads(told.stdout)["found"] == 0
+    assert "casecite: nothing: found nowhere" in told.stderr
+
+
+@pytest.mark.usefixtures("pauses")
+def test_the_command_can_be_stopped_and_says_how_to_go_on(
+    library: LiteratureServer, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    app = typer.Typer()
+    app.command()(fetch)
+    with monkeypatch.context() as user:
+        library.before = lambda request: user.setattr(os, "fsync", stop) if is_second_page(request) else None
+        told = CliRunner().invoke(app, [QUERY, "-o", str(output)], catch_exceptions=False)
+    assert told.exit_code == 130
+    assert "stopped; the same command goes on" in told.stderr
+    library.before = lambda request: None
+    assert fetch_records(QUERY, output).fetched == COUNT
+    assert pmids_in(output) == library.pmids
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -14,6 +14,7 @@ from index.formats.raw_record import RawRecord
 from index.types import Record, Rejection
 
 PAGE_RECORDS = 200
+REQUESTS_PER_S = 3
 START = "*"
 
 
@@ -39,7 +40,7 @@ class EuropePmc:
     def __init__(self, settings: FetchSettings) -> None:
         """Take who asks."""
         self._url = f"{settings.europepmc_url.rstrip('/')}/search"
-        self._client = ServiceClient(self.name, email=settings.email, requests_per_s=3)
+        self._client = ServiceClient(self.name, email=settings.email, requests_per_s=REQUESTS_PER_S)
 
     def search(self, query: str, max_records: int | None) -> Found:
         """Search. See `Source`."""

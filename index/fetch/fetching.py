@@ -116,12 +116,12 @@ def _failing_in_words(file: FetchOutput) -> Iterator[None]:
             f"{refusal}; {_safe(file)}", remedy="check the query and the API key, if there is one; or try again later"
         ) from refusal
     except ServiceFault as fault:
-        raise FetchFailedError(f"{fault}; {_safe(file)}", remedy="later, the same command goes on there") from fault
+        raise FetchFailedError(f"{fault}; {_safe(file)}", remedy="later, the same command goes on") from fault
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise FetchFailedError(
             f"cannot write {file.path}: {reason}; {_safe(file)}",
-            remedy="when there is room again, the same command goes on there",
+            remedy="when there is room again, the same command goes on",
         ) from error
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index.errors import WrongUseError
 from index.fetch.errors import FetchFailedError
@@ -145,7 +145,12 @@ class FetchOutput:
             _check_empty(self.path)
         if row is None or not self.path.exists():
             return
-        self.state = state = FetchState.model_validate_json(row[0])
+        try:
+            self.state = state = FetchState.model_validate_json(row[0])
+        except ValidationError as error:
+            raise WrongUseError(
+                f"{self.path} was begun by another version of casecite", remedy="remove it, and fetch again"
+            ) from error
         if state.request != request:
             raise WrongUseError(
                 f"{self.path} is an unfinished fetch of {state.request}",
@@ -172,7 +177,9 @@ def _beside(path: Path, ending: str) -> Path:
 
 def _check_empty(path: Path) -> None:
     if path.exists() and path.stat().st_size:
-        raise WrongUseError(f"{path} is there already", remedy="remove it, or name another --output file")
+        raise WrongUseError(
+            f"{path} is there already and is no unfinished fetch", remedy="remove it, or name another --output file"
+        )
 
 
 def _open_locked(state_path: Path, path: Path) -> sqlite3.Connection:

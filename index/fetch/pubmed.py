@@ -30,6 +30,8 @@ from index.types import Record, Rejection
 PAGE_RECORDS = 200
 MAX_LISTED = 9_999  # of a larger search PubMed lists the first ones only, and neither retstart nor the history helps
 LAST_PMID = 99_999_999
+REQUESTS_PER_S = 3
+REQUESTS_PER_S_WITH_KEY = 10
 
 
 class _History(BaseModel):
@@ -59,12 +61,14 @@ class _Position(BaseModel):
 class _SearchResult(BaseModel):
     """What esearch says of a query. NCBI leaves out the lists of what it did not find where there is nothing."""
 
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+
     count: int
     idlist: tuple[str, ...]
     webenv: str | None = None
     querykey: str | None = None
-    errorlist: dict[str, list[str]] = {}
-    warninglist: dict[str, list[str]] = {}
+    errorlist: dict[str, list[str]] | None = None
+    warninglist: dict[str, list[str]] | None = None
 
     @property
     def history(self) -> _History | None:
@@ -79,7 +83,7 @@ class _SearchResult(BaseModel):
             "phrasesignored": "left out by PubMed",
             "quotedphrasesnotfound": "found nowhere as a phrase, so searched word by word",
         }
-        told = self.errorlist | self.warninglist
+        told = (self.errorlist or {}) | (self.warninglist or {})
         return tuple(f"{phrase}: {what}" for name, what in names.items() for phrase in told.get(name, ()))
 
 
@@ -101,14 +105,12 @@ class PubMed:
             )
         key = settings.ncbi_api_key
         self._url = settings.eutils_url.rstrip("/")
-        self._client = ServiceClient(
-            self.name, email=settings.email, requests_per_s=10 if key else 3, secret=settings.ncbi_api_key
-        )
+        pace = REQUESTS_PER_S_WITH_KEY if key else REQUESTS_PER_S
+        self._client = ServiceClient(self.name, email=settings.email, requests_per_s=pace, secret=key)
         self._entrez = _own_entrez()
         self._entrez.email = settings.email
         self._entrez.tool = "casecite"
         self._entrez.api_key = key.get_secret_value() if key else None
-        self._entrez.max_tries = 1  # it would ask again at once, whatever Retry-After says
         self._entrez.urlopen = self._open
 
     def search(self, query: str, max_records: int | None) -> Found:

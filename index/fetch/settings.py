@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import WrongUseError
+
+_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # of ASCII, as it stands in a header
 
 
 class FetchSettings(BaseSettings):
@@ -34,7 +38,6 @@ def fetch_settings(email: str | None = None) -> FetchSettings:
         WrongUseError: the address is none.
     """
     settings = FetchSettings(email=email) if email else FetchSettings()
-    name, _, domain = (settings.email or "nobody@nowhere").strip().partition("@")
-    if not name or not domain or len((settings.email or "").split()) > 1:
+    if settings.email and not _EMAIL.fullmatch(settings.email):
         raise WrongUseError(f"no e-mail address: {settings.email!r}", remedy="mend --email or CASECITE_EMAIL")
     return settings
