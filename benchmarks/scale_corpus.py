@@ -6,6 +6,7 @@ the same way: the words, lengths and sections of real abstracts, and no text twi
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -23,15 +24,17 @@ def write_corpus(source: str, count: int, target: Path) -> None:
     with target.open("w", encoding="utf-8") as lines:
         for record in records[:count]:
             lines.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
-        for made in _make_records(records, count - len(records)):
+        for made in itertools.islice(_make_records(records), max(0, count - len(records))):
             lines.write(json.dumps(made, ensure_ascii=False) + "\n")
 
 
-def _make_records(records: list[Record], count: int) -> Iterator[dict[str, Any]]:
+def _make_records(records: list[Record]) -> Iterator[dict[str, Any]]:
     draw = random.Random(1)
-    for number in range(max(0, count)):
+    for number in itertools.count():
         first, second = draw.sample(records, 2)
         begin, end = _halves(first.abstract)[0], _halves(second.abstract)[1]
+        if not end:  # of one sentence: the record would be a copy, cut off
+            continue
         yield {
             "pmid": str(500_000_000 + number),
             "title": f"{_halve_words(first.name)[0]} {_halve_words(second.name)[1]}",

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from index.abbreviations import AbbreviationStore
 from index.chunk_vectors import ChunkVectors
@@ -29,11 +31,6 @@ from index.types import Chunk, Filters, Passage, Record
 # How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
 RECORD_DEPTH = 100
 CHUNK_DEPTH = 150
-
-
-class _Scored(NamedTuple):
-    ordinal: int
-    similarity: float
 
 
 class OpenBuild:
@@ -89,23 +86,27 @@ class OpenBuild:
             raise WrongUseError(f"top_k is {top_k}", remedy="ask for at least 1 passage")
         read = self._read_query(query)
         lexical = dict(self._lexical.search(read.terms, RECORD_DEPTH, filters))
-        by_record = self._score_chunks(self.embedder.embed_query(read.text), lexical, filters)
-        lexical |= self._lexical.score(read.terms, [record_id for record_id in by_record if record_id not in lexical])
+        similarities = self._score_chunks(self.embedder.embed_query(read.text), lexical, filters)
+        lexical |= self._lexical.score(read.terms, [name for name in similarities if name not in lexical])
         fused = fuse_scores(
-            {record_id: chunks[0].similarity for record_id, chunks in by_record.items()},
-            {record_id: lexical.get(record_id, 0.0) for record_id in by_record},
+            {record_id: float(scores.max()) for record_id, scores in similarities.items()},
+            {record_id: lexical.get(record_id, 0.0) for record_id in similarities},
         )
         best = (
-            (record_id, ordinal, score)
+            (record_id, int(ordinal), score)
             for record_id, score in fused
-            for ordinal, _ in by_record[record_id][: 1 if per_record else None]
+            for ordinal in np.argsort(-similarities[record_id], kind="stable")[: 1 if per_record else None]
         )
         return self._passages(list(islice(best, top_k)))
 
-    def get_record(self, record_id: str) -> Record | None:
-        """The record of that id, or None."""
-        found = self._records.get(record_id)
-        return found[0] if found else None
+    def get_record(self, name: str) -> Record | None:
+        """The record of an id, its own or another that it goes by: `pmid:1`, a former id, its source's number.
+
+        None, if there is none, or if several go by it.
+        """
+        found = self._records.get(name)
+        others = [] if found else self._records.find([name])
+        return found[0] if found else others[0][0] if len(others) == 1 else None
 
     def get_chunks(self, record_id: str) -> tuple[Record, list[Chunk]] | None:
         """The record of that id with its chunks, or None."""
@@ -151,14 +152,12 @@ class OpenBuild:
 
     def _score_chunks(
         self, query_vector: Vectors, lexical: Iterable[str], filters: Filters | None
-    ) -> dict[str, list[_Scored]]:
-        """Every chunk of the records that either ranking found, with its exact similarity, the best chunk first."""
+    ) -> dict[str, Vectors]:
+        """The exact similarity of every chunk of the records that either ranking found, shape (chunks,), by record."""
         nearest = self._vectors.query(query_vector, min(CHUNK_DEPTH, self.manifest.chunk_count), filters)
         record_ids = dict.fromkeys([*(chunk_id.rpartition("#")[0] for chunk_id, _ in nearest), *lexical])
-        return {
-            record_id: _rank_chunks(vectors @ query_vector)
-            for record_id, vectors in self.record_vectors(list(record_ids)).items()
-        }
+        vectors = self.record_vectors(list(record_ids))
+        return {record_id: rows @ query_vector for record_id, rows in vectors.items()}
 
     def _passages(self, best: Sequence[tuple[str, int, float]]) -> list[Passage]:
         found = {record_id: self._records.get(record_id) for record_id, _, _ in best}
@@ -217,9 +216,9 @@ class Index:
         """`OpenBuild.search` on the live build."""
         return self.current().search(query, top_k, filters, per_record=per_record)
 
-    def get_record(self, record_id: str) -> Record | None:
-        """The record of that id in the live build, or None."""
-        return self.current().get_record(record_id)
+    def get_record(self, name: str) -> Record | None:
+        """`OpenBuild.get_record` on the live build."""
+        return self.current().get_record(name)
 
     def first_titles(self, count: int) -> list[str]:
         """The titles of the first `count` records that have one."""
@@ -271,12 +270,6 @@ def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> Non
             f"the setting now is {asked_with}",
             remedy="set CASECITE_EMBEDDER back, or build the index again",
         )
-
-
-def _rank_chunks(similarities: Vectors) -> list[_Scored]:
-    """The chunks of a record, the most similar first."""
-    scored = [_Scored(ordinal, float(similarity)) for ordinal, similarity in enumerate(similarities)]
-    return sorted(scored, key=lambda chunk: (-chunk.similarity, chunk.ordinal))
 
 
 def _close_parts(*parts: RecordStore | VectorStore | ChunkVectors | AbbreviationStore) -> None:
