@@ -2,8 +2,8 @@
 
 <index>/CURRENT             the id of the build that answers
 <index>/write.lock          held by the one process that builds
-<index>/builds/<id>/        records.sqlite, lexical/, abbreviations.sqlite, vectors/, rejected.jsonl, merged.jsonl,
-                            manifest.json
+<index>/builds/<id>/        records.sqlite, lexical/, abbreviations.sqlite, vectors/, chunk_vectors.sqlite,
+                            rejected.jsonl, merged.jsonl, manifest.json, manifest.copy.json
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from index.errors import BuildRunningError, NoIndexError, WrongUseError
-from index.manifest import FILE_NAME, Manifest
+from index.manifest import COPY_NAME, FILE_NAME, Manifest
 
 RECORDS_FILE = "records.sqlite"
 VECTORS_FILE = "chunk_vectors.sqlite"
@@ -41,16 +41,20 @@ class IndexLayout:
         """The folder of the build that answers.
 
         Raises:
-            NoIndexError: nothing has been built here.
+            NoIndexError: nothing has been built here, or the file that names the build is damaged.
         """
         if (live := self.live_build()) is None:
             raise NoIndexError(f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)")
+        if not live.is_dir() and live == self.live_build():  # or else it was superseded just now
+            raise NoIndexError(
+                f"{self.current_file} names no build: {live.name!r}", remedy="casecite index build makes it name one"
+            )
         return live
 
     def live_build(self) -> Path | None:
         """The folder of the build that answers, or None where nothing has been built."""
         try:
-            return self.builds_dir / self.current_file.read_text("utf-8").strip()
+            return self.builds_dir / self.current_file.read_text("utf-8", errors="replace").strip()
         except OSError:
             return None
 
@@ -81,7 +85,8 @@ class IndexLayout:
 
     def unfinished_builds(self) -> list[Path]:
         """What killed builds left behind. Hold the lock."""
-        return [folder for folder in self.builds_dir.iterdir() if not (folder / FILE_NAME).exists()]
+        live = self.live_build()
+        return [path for path in self.builds_dir.iterdir() if path != live and not (path / FILE_NAME).exists()]
 
     def new_build(self) -> Path:
         """The folder of a new build, which is not made yet."""
@@ -93,7 +98,8 @@ class IndexLayout:
 
         What is named is durable before its name is, so that a power cut leaves the old build or the new one.
         """
-        _write_durably(build_dir / FILE_NAME, manifest.model_dump_json(indent=2))
+        for name in (COPY_NAME, FILE_NAME):
+            _write_durably(build_dir / name, manifest.to_text())
         _sync_folder(self.builds_dir)
         _write_durably(self.current_file, build_dir.name)
 
@@ -104,11 +110,22 @@ class IndexLayout:
 
 
 def seal_files(build_dir: Path) -> dict[str, str]:
-    """Make all files of a build survive a crash; the SHA-256 of each, by its path in the build."""
+    """Make all files of a build survive a crash; the SHA-256 of each that lasts, by its path in the build."""
     paths = sorted(path for path in build_dir.rglob("*"))
     for folder in [build_dir, *(path for path in paths if path.is_dir())]:
         _sync_folder(folder)
-    return {path.relative_to(build_dir).as_posix(): _sync_file(path) for path in paths if path.is_file()}
+    digests = {path: _sync_file(path) for path in paths if path.is_file()}
+    lasting = [path for path in digests if not is_scratch(path)]
+    return {path.relative_to(build_dir).as_posix(): digests[path] for path in lasting}
+
+
+def is_scratch(path: Path) -> bool:
+    """Whether a file is none of the build's own: Chroma keeps few vectors in its database alone.
+
+    Then the files of the graph that it makes of them hold nothing, are never read, and are new at each opening.
+    """
+    links = path.with_name("link_lists.bin")
+    return path.suffix == ".bin" and links.exists() and links.stat().st_size == 0
 
 
 def digest_file(path: Path) -> str:

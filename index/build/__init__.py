@@ -12,16 +12,18 @@ from typing import Literal
 
 from index.build.indexing import Progress
 from index.build.intake import Intake
+from index.build.origin import Origin, remember_origin
 from index.build.run import BuildRun
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
 from index.formats import FORMAT_NAMES
-from index.layout import IndexLayout
-from index.manifest import read_manifest
-from index.search import open_build
+from index.layout import RECORDS_FILE, IndexLayout
+from index.manifest import Manifest, read_manifest
+from index.search import OpenBuild, open_build
 from index.settings import IndexSettings, index_settings
 from index.sources import STDIN, read_sources
 from index.store import VectorStore, collection_name
 from index.types import BuildReport, Rejection
+from index.upkeep.checks import require_sound
 
 __all__ = ["Mode", "Progress", "build_index", "remove_records"]
 
@@ -54,9 +56,11 @@ def build_index(
     """
     if mode not in ("rebuild", "update"):
         raise WrongUseError(f"no build mode {mode!r}", remedy="use 'rebuild' or 'update'")
-    show = progress or _no_progress
+    show = progress or no_progress
     fill = partial(_read, paths=paths, columns=columns or {}, progress=show)
-    return _build(fill, _absolute(paths), index_settings(index_dir), mode, show, wait=wait)
+    sources = _absolute(paths)
+    origin = Origin(sources, {source: dict(columns) for source in sources} if columns else {})
+    return _build(fill, origin, index_settings(index_dir), mode, show, wait=wait)
 
 
 def remove_records(
@@ -73,8 +77,8 @@ def remove_records(
         NoIndexError: there is no index.
         BuildRunningError, BuildFailedError: as `build_index`.
     """
-    show = progress or _no_progress
-    return _build(partial(_remove, names=names), (), index_settings(index_dir), "update", show, wait=wait)
+    fill, origin = partial(_remove, names=names), Origin(removed=names)
+    return _build(fill, origin, index_settings(index_dir), "update", progress or no_progress, wait=wait)
 
 
 def _read(intake: Intake, *, paths: Sequence[str | Path], columns: Mapping[str, str], progress: Progress) -> None:
@@ -93,7 +97,7 @@ def _remove(intake: Intake, *, names: Sequence[str]) -> None:
 
 def _build(
     fill: Callable[[Intake], None],
-    sources: Sequence[str],
+    origin: Origin,
     settings: IndexSettings,
     mode: Mode,
     progress: Progress,
@@ -104,19 +108,50 @@ def _build(
     layout = IndexLayout(settings.index_dir)
     started = time.monotonic()
     with layout.writing(wait=wait):
-        before = layout.live_build()
-        previous = open_build(layout.current_build(), settings) if mode == "update" else None
-        for folder in layout.unfinished_builds():
-            _remove_build(folder, settings.chroma_url)
-        with _new_build(layout, settings.chroma_url) as build_dir:
-            run = BuildRun(build_dir, settings, previous, progress)
-            manifest = run.build(fill, sources)
-            if manifest.build_id == build_dir.name:
-                layout.publish(build_dir, manifest)
-        unwanted = [build_dir] if manifest.build_id != build_dir.name else layout.superseded_builds(before)
-        for folder in unwanted:
-            _remove_build(folder, settings.chroma_url)
+        previous = _open_sound(layout, settings, progress) if mode == "update" else None
+        run, manifest = run_build(
+            layout,
+            settings,
+            lambda build_dir: BuildRun(build_dir, settings, previous, progress),
+            fill,
+            origin,
+            previous.manifest if previous else None,
+        )
     return run.report(manifest, time.monotonic() - started)
+
+
+def _open_sound(layout: IndexLayout, settings: IndexSettings, progress: Progress) -> OpenBuild:
+    """The live build. A damaged one is refused: an update copies its files, and would take them for sound."""
+    build = open_build(layout.current_build(), settings)
+    require_sound(build.build_dir, build.manifest, progress)
+    return build
+
+
+def run_build(
+    layout: IndexLayout,
+    settings: IndexSettings,
+    start: Callable[[Path], BuildRun],
+    fill: Callable[[Intake], None],
+    origin: Origin,
+    before: Manifest | None,
+) -> tuple[BuildRun, Manifest]:
+    """Make a build, publish it and remove what is superseded; the live build's manifest comes back. Hold the lock.
+
+    `start` begins a build in an empty folder, `before` is the manifest of the build that it goes on from.
+    """
+    live = layout.live_build()
+    for folder in layout.unfinished_builds():
+        remove_build(folder, settings.chroma_url)
+    with _new_build(layout, settings.chroma_url) as build_dir:
+        run = start(build_dir)
+        manifest = run.build(fill, origin.sources)
+        if manifest.build_id == build_dir.name:
+            manifest = remember_origin(origin, manifest, before, build_dir / RECORDS_FILE)
+            layout.publish(build_dir, manifest)
+    unwanted = [build_dir] if manifest.build_id != build_dir.name else layout.superseded_builds(live)
+    for folder in unwanted:
+        remove_build(folder, settings.chroma_url)
+    return run, manifest
 
 
 @contextmanager
@@ -130,7 +165,7 @@ def _new_build(layout: IndexLayout, chroma_url: str | None) -> Iterator[Path]:
         if layout.live_build() == build_dir:  # what failed came after the build was published
             raise
         free_bytes = shutil.disk_usage(layout.index_dir).free
-        _remove_build(build_dir, chroma_url)
+        remove_build(build_dir, chroma_url)
         if isinstance(error, CaseciteError) or not isinstance(error, Exception):
             raise
         raise _build_failed(error, layout, free_bytes) from error
@@ -147,7 +182,7 @@ def _build_failed(error: Exception, layout: IndexLayout, free_bytes: int) -> Bui
     return BuildFailedError(f"the build failed: {reason}; {unchanged}", remedy="build again")
 
 
-def _remove_build(build_dir: Path, chroma_url: str | None) -> None:
+def remove_build(build_dir: Path, chroma_url: str | None) -> None:
     """Remove a build's files, and its collection where that is on a server (a build that was killed names none)."""
     collection = collection_name(build_dir.name)
     with suppress(NoIndexError):
@@ -166,8 +201,8 @@ def _absolute(paths: Sequence[str | Path]) -> list[str]:
     return [str(path) if str(path) == STDIN else str(Path(path).absolute()) for path in paths]
 
 
-def _no_progress(step: str, done: int, total: int | None) -> None:
-    pass
+def no_progress(step: str, done: int, total: int | None) -> None:
+    """Show nothing."""
 
 
 def _nothing_to_build(paths: Sequence[str | Path], count: int, rejected: Sequence[Rejection]) -> WrongUseError:

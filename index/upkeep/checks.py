@@ -1,0 +1,127 @@
+"""Which files of a build are not what was built, and what that means."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from index.errors import IndexMismatchError, NoIndexError
+from index.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, VECTORS_FILE, is_scratch
+from index.manifest import COPY_NAME, FILE_NAME, Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from index.build import Progress
+
+BLOCK_BYTES = 1_048_576
+DIFFERS = "differs from what was built"
+MISSING = "is missing"
+
+_MEANINGS = {
+    RECORDS_FILE: "the records are damaged",
+    "lexical/": "the search for words is damaged",
+    "vectors/": "the search for meaning is damaged",
+    VECTORS_FILE: "the vectors that passages are scored by are damaged",
+    "abbreviations.sqlite": "abbreviations in questions may be misread",
+    REJECTED_FILE: "the list of rejected input is damaged, answers are not",
+    MERGED_FILE: "the list of merged input is damaged, answers are not",
+    FILE_NAME: "the index cannot be opened",
+    COPY_NAME: "answers are not damaged, but nothing would replace the manifest",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A part of a build that is not as it was built: which, what is wrong with it, and what that means."""
+
+    part: str
+    problem: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.problem}: {self.meaning}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON types."""
+        return asdict(self)
+
+
+def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Finding]]:
+    """The manifest of a build, or else its copy, and what is wrong with them; None where both are lost.
+
+    Raises:
+        IndexMismatchError: the build is of another format.
+    """
+    whole, findings = [], []
+    for name in (FILE_NAME, COPY_NAME):
+        try:
+            whole.append(read_manifest(build_dir, name))
+        except IndexMismatchError:
+            raise
+        except NoIndexError:
+            findings.append(_find(name, DIFFERS if (build_dir / name).exists() else MISSING))
+    return (whole[0] if whole else None), findings
+
+
+def require_sound(build_dir: Path, manifest: Manifest, progress: Progress) -> None:
+    """Check all files of a build.
+
+    Raises:
+        NoIndexError: one of them is not what was built.
+    """
+    if damage := check_files(build_dir, manifest, progress):
+        raise NoIndexError(f"{build_dir} is damaged: {damage[0]}", remedy="casecite index build heals it")
+
+
+def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list[Finding]:
+    """Which files are missing, differ from what was built, or are of no use, in the order of their names."""
+    there = {path.relative_to(build_dir).as_posix(): path for path in build_dir.rglob("*") if path.is_file()}
+    tell = _count_megabytes(
+        sum(path.stat().st_size for name, path in there.items() if name in manifest.files), progress
+    )
+    findings = []
+    for name in sorted({*manifest.files, *there} - {FILE_NAME, COPY_NAME}):
+        if name not in there:
+            findings.append(_find(name, MISSING))
+        elif name not in manifest.files:
+            findings += [] if is_scratch(there[name]) else [_find_extra(name)]
+        elif (problem := _compare(there[name], manifest.files[name], tell)) is not None:
+            findings.append(_find(name, problem))
+    return findings
+
+
+def _find(name: str, problem: str) -> Finding:
+    meanings = (meaning for known, meaning in _MEANINGS.items() if name.startswith(known))
+    return Finding(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
+
+
+def _find_extra(name: str) -> Finding:
+    return Finding(part=name, problem="is not of this build", meaning="something else has written here")
+
+
+def _compare(path: Path, digest: str, tell: Callable[[int], None]) -> str | None:
+    """What is wrong with a file, if anything."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(BLOCK_BYTES):
+                found.update(block)
+                tell(len(block))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found.hexdigest() == digest else DIFFERS
+
+
+def _count_megabytes(total_bytes: int, progress: Progress) -> Callable[[int], None]:
+    """What is to be told of every bytes that were read, to show how far the reading is."""
+    read_bytes = 0
+
+    def tell(count: int) -> None:
+        nonlocal read_bytes
+        read_bytes += count
+        progress("checking files, in MB", read_bytes // 1_000_000, total_bytes // 1_000_000)
+
+    tell(0)
+    return tell
