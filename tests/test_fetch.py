@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,14 @@ def test_pauses_grow_and_are_as_long_as_the_service_asks(
     assert asked == 47
     assert "PubMed: HTTP 429" in caplog.text
     assert "asked again in 47 s" in caplog.text
+
+
+def test_a_service_may_name_the_time_at_which_to_come_back(
+    library: LiteratureServer, output: Path, pauses: list[float]
+) -> None:
+    library.faults = [answers(503, "", Retry_After=formatdate(time.time() + 40, usegmt=True))]
+    fetch_records(QUERY, output)
+    assert 30 < max(pauses) <= 40
 
 
 @pytest.mark.parametrize("source", SOURCES)
