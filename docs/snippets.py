@@ -18,6 +18,7 @@ import assistant
 import index
 from assistant.page.settings import PageSettings
 from assistant.settings import AssistantSettings
+from index.fetch.settings import FetchSettings
 from index.settings import IndexSettings
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,7 @@ PACKAGES = ("assistant", "index", "prompts")
 def settings_table() -> str:
     """Every setting: its environment variable, what it is, its default."""
     lines = ["| variable | what it sets | default |", "|---|---|---|"]
-    for settings in (IndexSettings, AssistantSettings, PageSettings):
+    for settings in (IndexSettings, FetchSettings, AssistantSettings, PageSettings):
         lines += [_setting_row(settings, name) for name in settings.model_fields]
     return "\n".join(lines)
 

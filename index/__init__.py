@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index.build import build_index
+    from index.build import build_index, remove_records
     from index.corpus_map import CorpusMap, MapPoint, map_corpus
     from index.demo import DEMO_RECORDS
     from index.errors import CaseciteError
+    from index.fetch import FetchFailedError, FetchReport, fetch_records
     from index.overview import LibraryOverview, describe_library, read_rejections
     from index.records import read_records
     from index.search import Index, open_index
@@ -24,6 +25,8 @@ __all__ = [
     "CaseciteError",
     "Chunk",
     "CorpusMap",
+    "FetchFailedError",
+    "FetchReport",
     "Filters",
     "Index",
     "LibraryOverview",
@@ -34,25 +37,31 @@ __all__ = [
     "Section",
     "build_index",
     "describe_library",
+    "fetch_records",
     "map_corpus",
     "open_index",
     "read_records",
     "read_rejections",
+    "remove_records",
 ]
 
 _MODULES = {
     "DEMO_RECORDS": "index.demo",
     "CaseciteError": "index.errors",
     "CorpusMap": "index.corpus_map",
+    "FetchFailedError": "index.fetch",
+    "FetchReport": "index.fetch",
     "Index": "index.search",
     "LibraryOverview": "index.overview",
     "MapPoint": "index.corpus_map",
     "build_index": "index.build",
     "describe_library": "index.overview",
+    "fetch_records": "index.fetch",
     "map_corpus": "index.corpus_map",
     "open_index": "index.search",
     "read_records": "index.records",
     "read_rejections": "index.overview",
+    "remove_records": "index.build",
 }
 
 

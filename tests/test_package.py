@@ -15,6 +15,7 @@ import pytest
 from assistant.page.settings import PageSettings
 from assistant.settings import AssistantSettings
 from index import DEMO_RECORDS
+from index.fetch.settings import FetchSettings
 from index.settings import IndexSettings
 
 from .conftest import ROOT
@@ -49,7 +50,7 @@ def test_the_newest_version_of_the_changelog_is_the_version() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    for settings in (IndexSettings, AssistantSettings, PageSettings):
+    for settings in (IndexSettings, FetchSettings, AssistantSettings, PageSettings):
         for name, field in settings.model_fields.items():
             assert field.description
             assert f"`CASECITE_{name.upper()}`" in readme
