@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -57,16 +58,16 @@ def possible_keys(name: str) -> list[str]:
 def same_reports(record: Record, candidates: Sequence[Record]) -> list[Record]:
     """Those of some records that share an identity key with a record which are the same report as it is.
 
-    They may be several, where one has the DOI and another the PubMed number. Where they cannot all be one report, the
-    nearest by its words is taken, and those that agree with it.
+    They may be several, where one has the DOI and another the PubMed number. Of those that only the text tells, and of
+    those that cannot all be one report, the nearest is taken.
     """
     same = [known for known in candidates if is_same_report(known, record)]
-    if all(_have_same_ids(*pair) is not False for pair in combinations(same, 2)):
-        return same
-    alike = [known for known in same if known.pmid == record.pmid is not None or _tell_the_same(known, record)]
+    if any(_have_same_ids(*pair) is False for pair in combinations(same, 2)):  # a DOI that several reports share
+        same = [known for known in same if _have_same_pmid(known, record) or _tell_the_same(known, record)]
     chosen: list[Record] = []
-    for known in sorted(alike, key=lambda known: -_shared_words(known.abstract, record.abstract)):
-        if all(_have_same_ids(known, other) is not False for other in chosen):
+    for known in sorted(same, key=partial(_nearness, record), reverse=True):
+        is_told_by_text = _have_same_ids(known, record) is None
+        if not (chosen and is_told_by_text) and all(_have_same_ids(known, other) is not False for other in chosen):
             chosen.append(known)
     return chosen
 
@@ -81,7 +82,7 @@ def is_same_report(first: Record, second: Record) -> bool:
     same_ids = _have_same_ids(first, second)
     if same_ids is None:
         return _tell_the_same(first, second)
-    return same_ids and (bool(first.pmid and second.pmid) or not _tell_of_others(first, second))
+    return same_ids and (_have_same_pmid(first, second) or not _tell_of_others(first, second))
 
 
 def merge_records(known: Record, new: Record) -> Record:
@@ -118,10 +119,28 @@ def is_news(known: Record, merged: Record) -> bool:
     return merged != replace(known, sources=merged.sources) or not all(map(_is_file, new_sources))
 
 
-def goes_by_same_id(known: Record, new: Record) -> bool:
-    """Whether a record comes under an id of a known one, not as the same report from elsewhere."""
-    ids = {new.record_id, new.source_id} - {None}
-    return not ids.isdisjoint({known.record_id, known.source_id, *known.other_ids})
+def is_change(known: Record, new: Record) -> bool:
+    """Whether a record that brings news is a known one as it is now, not the same report from elsewhere."""
+    names = {new.record_id, new.source_id} - {None}
+    has_same_id = _have_same_ids(known, new) or not names.isdisjoint(
+        {known.source_id, *known.other_ids, known.record_id}
+    )
+    return has_same_id and all(_is_file(source) or source in known.sources for source in new.sources)
+
+
+def _have_same_pmid(first: Record, second: Record) -> bool:
+    return first.pmid is not None and first.pmid == second.pmid
+
+
+def _nearness(record: Record, known: Record) -> tuple[bool, bool, bool, bool, float]:
+    """What orders the records that may be the same report as another: ids, then text, then a source's own number."""
+    return (
+        _have_same_pmid(known, record),
+        bool(_have_same_ids(known, record)),
+        _squeeze(known.abstract) == _squeeze(record.abstract),
+        known.source_id is not None and known.source_id == record.source_id,
+        _shared_words(known.abstract, record.abstract),
+    )
 
 
 def _have_same_ids(first: Record, second: Record) -> bool | None:
@@ -205,7 +224,9 @@ def _given(lead: Record, other: Record, name: str) -> Any:
 
 def _other_ids(merged: Record, *parts: Record) -> tuple[str, ...]:
     ids = [name for part in parts for name in (*part.other_ids, part.record_id, part.source_id) if name]
-    return tuple(name for name in dict.fromkeys(ids) if name not in {merged.record_id, merged.source_id})
+    # A report of a supplement that goes by another name than its DOI leaves that to the one that does.
+    own = {merged.record_id, merged.source_id, name_record(merged.doi, None)}
+    return tuple(name for name in dict.fromkeys(ids) if name not in own)
 
 
 def _is_file(source: str) -> bool:

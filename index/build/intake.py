@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import IO, Any
 
-from index.build.identity import goes_by_same_id, identity_keys, is_news, merge_records, possible_keys, same_reports
+from index.build.identity import identity_keys, is_change, is_news, merge_records, possible_keys, same_reports
 from index.chunking import chunk_record
 from index.errors import WrongUseError
 from index.formats.raw_record import RawRecord
@@ -109,7 +109,7 @@ class Intake:
 
     def _join(self, merged: Record, known: Sequence[Record], record: Record, raw: RawRecord) -> None:
         has_arrived = any(self._records.has_arrived(before.record_id) for before in known)
-        if not has_arrived and len(known) == 1 and goes_by_same_id(known[0], record):
+        if not has_arrived and len(known) == 1 and is_change(known[0], record):
             self.tally.changed += 1
         else:
             self.tally.merged += 1
