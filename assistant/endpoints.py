@@ -154,10 +154,7 @@ def _find_record(build: OpenBuild, name: str) -> Record | None:
     if doi := _DOI.search(text):
         return build.get_record(f"doi:{doi[0].lower()}")
     if pmid := _PMID.fullmatch(text):
-        # A record that has a DOI goes by that, so its PubMed number has to be looked for.
-        return build.get_record(f"pmid:{pmid[1]}") or next(
-            (record for record, _ in build.iter_records() if record.pmid == pmid[1]), None
-        )
+        return build.get_record(f"pmid:{pmid[1]}")
     return None
 
 
