@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import random
 import socket
 import sys
 import time
-import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,154 +18,8 @@ from hypothesis import strategies as st
 from index import Record, Rejection, build_index, open_index, read_records
 from index.errors import WrongUseError
 from index.formats import FORMATS, RECORD_SUFFIXES, detect_format
-from index.formats.raw_record import RawRecord
-from index.sources import read_sources
 
-XML_HEAD = (
-    '<?xml version="1.0" ?>\n<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2025//EN" '
-    '"https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_250101.dtd">\n'
-)
-XML_ARTICLE = """<PubmedArticle>
-  <MedlineCitation Status="MEDLINE"><PMID Version="1">9900001</PMID>
-    <Article PubModel="Print">
-      <Journal><Title>Annals of Invented Cases</Title><ISOAbbreviation>Ann Inv Cases</ISOAbbreviation>
-        <JournalIssue><Volume>12</Volume><PubDate><MedlineDate>2019 Mar-Apr</MedlineDate></PubDate></JournalIssue>
-      </Journal>
-      <ArticleTitle>Hiccups after <i>Allium</i> syrup: a case report.</ArticleTitle>
-      <Pagination><StartPage>31</StartPage><EndPage>4</EndPage><MedlinePgn>31-4</MedlinePgn></Pagination>
-      <ELocationID EIdType="doi" ValidYN="Y">10.5555/wrong.place</ELocationID>
-      <Abstract>
-        <AbstractText Label="BACKGROUND" NlmCategory="BACKGROUND">Onion syrup is thought
-          harmless.</AbstractText>
-        <AbstractText Label="CASE PRESENTATION">A cook of 52 years drank 10&#xa0;ml and hiccuped
-          for 3 days (p &lt; 0.05).</AbstractText>
-        <CopyrightInformation>Nobody.</CopyrightInformation>
-      </Abstract>
-      <AuthorList CompleteYN="Y">
-        <Author ValidYN="Y"><LastName>Orr</LastName><ForeName>Ann B</ForeName><Initials>AB</Initials></Author>
-        <Author ValidYN="N"><LastName>Misspelt</LastName><ForeName>Ann</ForeName></Author>
-        <Author ValidYN="Y"><LastName>Ek</LastName><ForeName>Bo</ForeName></Author>
-        <Author ValidYN="Y"><CollectiveName>Syrup Study Group</CollectiveName></Author>
-      </AuthorList>
-      <PublicationTypeList><PublicationType UI="D002363">Case Reports</PublicationType>
-        <PublicationType UI="D016428">Journal Article</PublicationType></PublicationTypeList>
-    </Article>
-    <MedlineJournalInfo><MedlineTA>Ann Inv Cases</MedlineTA></MedlineJournalInfo>
-  </MedlineCitation>
-  <PubmedData>
-    <ArticleIdList><ArticleId IdType="pubmed">9900001</ArticleId><ArticleId IdType="doi">10.5555/aic.31</ArticleId>
-      <ArticleId IdType="pmc">PMC990001</ArticleId></ArticleIdList>
-    <ReferenceList><Reference><ArticleIdList><ArticleId IdType="pmc">PMC1</ArticleId>
-      <ArticleId IdType="doi">10.5555/cited</ArticleId></ArticleIdList></Reference></ReferenceList>
-  </PubmedData>
-</PubmedArticle>
-"""
-MEDLINE = """
-PMID- 9900001
-OWN - NLM
-VI  - 12
-DP  - 2019 Mar-Apr
-TI  - Hiccups after Allium syrup: a case
-      report.
-PG  - 31-4
-LID - S555 [pii]
-AB  - BACKGROUND: Onion syrup is thought harmless. CASE PRESENTATION: A cook of 52
-      years drank 10 ml and hiccuped for 3 days (p < 0.05).
-FAU - Orr, Ann B
-AU  - Orr AB
-FAU - Ek, Bo
-AU  - Ek B
-CN  - Syrup Study Group
-PT  - Case Reports
-PT  - Journal Article
-TA  - Ann Inv Cases
-JT  - Annals of Invented Cases
-PMC - PMC990001
-AID - 10.5555/aic.31 [doi]
-SO  - Ann Inv Cases. 2019 Mar-Apr;12:31-4.
-"""
-RIS = """TY  - JOUR
-DB  - PubMed
-AN  - 9900001
-TI  - Hiccups after Allium syrup: a case report.
-AU  - Orr, Ann B
-AU  - Ek, Bo
-AU  - Syrup Study Group
-T2  - Annals of Invented Cases
-JA  - Ann Inv Cases
-PY  - 2019/03//
-VL  - 12
-SP  - 31
-EP  - 4
-DO  - https://doi.org/10.5555/AIC.31
-C2  - PMC990001
-M3  - Case Reports
-M3  - Journal Article
-AB  - BACKGROUND: Onion syrup is thought harmless.
-AB  - CASE PRESENTATION: A cook of 52 years drank 10 ml
-  and hiccuped for 3 days (p < 0.05).
-ER  -
-"""
-ROW = {
-    "PubMed ID": "9900001",
-    "Title": "Hiccups after Allium syrup: a case report.",
-    "Author(s)": "Orr, Ann B; Ek, Bo; Syrup Study Group",
-    "Source title": "Annals of Invented Cases",
-    "Publication Year": "2019",
-    "Volume": "12",
-    "Page start": "31",
-    "Page end": "4",
-    "DOI": "10.5555/aic.31",
-    "PMCID": "PMC990001",
-    "Document Type": "Case Reports; Journal Article",
-    "Abstract": "BACKGROUND: Onion syrup is thought harmless.\nCASE PRESENTATION: A cook of 52 years drank 10 ml and "
-    "hiccuped for 3 days (p < 0.05).",
-    "Sticker": '=HYPERLINK("http://x")',
-}
-
-
-def xml(*articles: str) -> str:
-    return f"{XML_HEAD}<PubmedArticleSet>\n{''.join(articles)}</PubmedArticleSet>\n"
-
-
-def article(number: int, abstract: str = "A weaver of 44 years sneezed for a week.", more: str = "") -> str:
-    return (
-        f"<PubmedArticle><MedlineCitation><PMID>{number}</PMID><Article><ArticleTitle>Case {number}</ArticleTitle>"
-        f"<Abstract><AbstractText>{abstract}</AbstractText></Abstract></Article>{more}</MedlineCitation>"
-        "</PubmedArticle>\n"
-    )
-
-
-def table(*rows: dict[str, str], delimiter: str = ",") -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-SAMPLES = {
-    "xml": xml(XML_ARTICLE),
-    "nbib": MEDLINE,
-    "ris": RIS,
-    "csv": table(ROW),
-    "tsv": table(ROW, delimiter="\t"),
-    "semicolons": table(ROW, delimiter=";"),
-}
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def read(*paths: Path) -> tuple[list[Record], list[Rejection]]:
-    items = list(read_records(paths))
-    return [item for item in items if isinstance(item, Record)], [item for item in items if isinstance(item, Rejection)]
-
-
-def pmids(records: list[Record]) -> list[str | None]:
-    return [record.pmid for record in records]
+from .record_files import MANY, MEDLINE, RIS, SAMPLES, XML_HEAD, article, medline, pmids, read, ris, table, write, xml
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -389,14 +241,6 @@ def test_the_dtd_that_a_file_names_is_not_looked_up(tmp_path: Path, monkeypatch:
 # MEDLINE and RIS
 
 
-def medline(number: int, abstract: str = "A weaver of 44 years sneezed for a week.") -> str:
-    return f"PMID- {number}\nTI  - Case {number}\nAB  - {abstract}\n"
-
-
-def ris(number: int, abstract: str = "A weaver of 44 years sneezed for a week.") -> str:
-    return f"TY  - JOUR\nID  - {number}\nDB  - PubMed\nAN  - {number}\nAB  - {abstract}\nER  - \n"
-
-
 def test_a_broken_medline_entry_is_rejected_at_its_line_and_the_others_are_read(tmp_path: Path) -> None:
     entries = [
         medline(1),
@@ -584,32 +428,10 @@ def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest_of_a_lo
 # All of them
 
 
-MANY = {
-    "xml": lambda count: xml(*(article(number, f"{'word ' * 300}.") for number in range(1, count + 1))),
-    "nbib": lambda count: "\n".join(medline(number, f"{'word ' * 300}.") for number in range(1, count + 1)),
-    "ris": lambda count: "".join(ris(number, f"{'word ' * 300}.") for number in range(1, count + 1)),
-    "csv": lambda count: table(*({"pmid": str(n), "abstract": f"{'word ' * 300}."} for n in range(1, count + 1))),
-}
-
-
-@pytest.mark.parametrize("kind", MANY)
-def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
-    path = write(tmp_path / "a.txt.gz", gzip.compress(MANY[kind](1_000).encode()))
-    next(iter(read_sources([path])))  # imports
-    tracemalloc.start()
-    try:
-        count = sum(isinstance(item, RawRecord) for item in read_sources([path]))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert count == 1_000
-    assert peak < 700_000, "the texts alone take 1,500,000 bytes"
-
-
 @pytest.mark.parametrize("kind", MANY)
 def test_a_gz_that_is_cut_off_gives_what_was_whole_and_says_so(tmp_path: Path, kind: str) -> None:
     noise = random.Random(3)
-    content = MANY[kind](300).replace("word word", f"word {noise.randbytes(40).hex()}")
+    content = MANY[kind](300, "word " * 300).replace("word word", f"word {noise.randbytes(40).hex()}")
     whole = gzip.compress(content.encode())
     records, rejected = read(write(tmp_path / "a.txt.gz", whole[: len(whole) // 2]))
     assert 50 < len(records) < 300

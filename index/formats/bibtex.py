@@ -81,7 +81,7 @@ def _read_entry(entry: Entry, macros: Mapping[str, str], file: str) -> Iterator[
     """What an entry holds, or the entries, where several begin in one line."""
     whole = entry.text
     reason = None if is_decoded(whole) else NOT_UTF_8
-    if len(whole) > MAX_BIBTEX_CHARS:
+    if entry.is_too_long or len(whole) > MAX_BIBTEX_CHARS:
         reason = f"longer than {MAX_BIBTEX_CHARS:,} characters, which no record is"
     if reason:
         yield Rejection(file=file, line=entry.start, field=None, reason=reason, raw=excerpt(whole))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import TextIOWrapper
 from typing import Any
 
@@ -15,6 +16,7 @@ MAX_LOOK_CHARS = 1_000_000
 MAX_TOKEN_CHARS = 12  # of `-Infinity` or an escape: an error so near the end may come of the text's being cut there
 
 BLANK = " \t\r\n\v\f\ufeff"  # white space and the byte order mark
+_PASSED = {separator: re.compile(f"[^{BLANK}{separator}]") for separator in ("", ",")}
 _DECODER = json.JSONDecoder()
 
 
@@ -52,16 +54,15 @@ class JsonText:
         """How many characters of the text are behind the window."""
         return self._dropped + self._position
 
-    def peek(self, separators: str = "") -> str:
-        """The next character that is neither white space nor a separator, which is where it moves; "" at the end."""
-        passed = BLANK + separators
-        while True:
-            while self._position < len(self._text):
-                if (char := self._text[self._position]) not in passed:
-                    return char
-                self._position += 1
+    def peek(self, separator: str = "") -> str:
+        """The next character that is neither white space nor the separator, which is where it moves; "" at the end."""
+        passed = _PASSED[separator]
+        while (found := passed.search(self._text, self._position)) is None:
+            self._position = len(self._text)
             if not self._fill():
                 return ""
+        self._position = found.start()
+        return found[0]
 
     def skip(self) -> None:
         """Move past the next character."""

@@ -102,6 +102,7 @@ class _Document:
 
     def pass_rest(self) -> None:
         """Read to the end, whatever comes."""
+        self.start_entry()
         while self.read(_PASSED_BYTES):
             self.start_entry()
 

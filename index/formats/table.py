@@ -38,6 +38,7 @@ COLUMNS = {
     "source_id": ("id", "source id", "record id", "key"),
 }
 DELIMITERS = (",", "\t", ";")
+MAX_ROW_CHARS = 1_000_000  # a cell ends sooner, at csv's own limit
 
 _SIGNS = re.compile(r"[\W_]+")
 
@@ -58,7 +59,7 @@ def read_table(
 ) -> Iterator[RawRecord | Rejection]:
     """The rows of a file; one that is malformed is rejected, and the next is read."""
     with open_text(stream) as text:
-        lines = read_lines(text)
+        lines = read_lines(text, MAX_ROW_CHARS)
         line, first = next((number, line) for number, line in lines if line.strip())
         header = _read_header(first, column_map)
         if missing := next((field for field in ("abstract", *column_map) if field not in header.fields), None):
@@ -129,10 +130,16 @@ def _read_rows(reader: _csv.Reader, header: _Header, file: str, header_line: int
             yield Rejection(file=file, line=line, field=None, reason=reason)
             continue
         if any(cells):
-            yield _check_row(cells, header.names, RawRecord(file=file, line=line, data=_as_data(cells, header.fields)))
+            yield _check_row(
+                cells,
+                header.names,
+                RawRecord(file=file, line=line, data=_as_data(cells[: len(header.names)], header.fields)),
+            )
 
 
 def _check_row(cells: Sequence[str], names: Sequence[str], raw: RawRecord) -> RawRecord | Rejection:
+    if len(cells) + sum(map(len, cells)) > MAX_ROW_CHARS:
+        return raw.reject(None, f"longer than {MAX_ROW_CHARS:,} characters, which no record is")
     if any(cells[len(names) :]):
         return raw.reject(None, f"{len(cells)} cells in {len(names)} columns: is a quotation mark missing?")
     return raw if is_decoded("".join(cells)) else raw.reject(None, NOT_UTF_8)

@@ -45,14 +45,14 @@ def is_decoded(text: str) -> bool:
     return text.isascii() or not _UNDECODED.search(text)
 
 
-def read_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers; what a line has beyond `MAX_ENTRY_CHARS` and one more is left out."""
+def read_lines(text: io.TextIOWrapper, max_chars: int = MAX_ENTRY_CHARS) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers; what a line has beyond so many characters and one more is left out."""
     number = 0
-    while line := text.readline(MAX_ENTRY_CHARS + 1):
+    while line := text.readline(max_chars + 1):
         number += 1
         yield number, line
-        while len(line) > MAX_ENTRY_CHARS and not line.endswith("\n"):
-            line = text.readline(MAX_ENTRY_CHARS + 1)
+        while len(line) > max_chars and not line.endswith("\n"):
+            line = text.readline(max_chars + 1)
 
 
 @dataclass(slots=True)
