@@ -135,12 +135,10 @@ def _split_authors(names: str) -> list[str]:
 
 
 def _read_latex(value: str) -> str:
-    """What a value says in LaTeX as plain text or HTML, a paragraph a line."""
-    if _LATEX.search(_ESCAPED.sub("", value)):
-        value = _WORD.sub(_decode_word, _SCRIPT.sub(_mark_script, value))
-    else:
-        value = _ESCAPED.sub(r"\1", value)
-    return "\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", value))
+    """What a value says in LaTeX as plain text or HTML, in the lines that it came in."""
+    if not _LATEX.search(_ESCAPED.sub("", value)):
+        return _ESCAPED.sub(r"\1", value)
+    return _WORD.sub(_decode_word, _SCRIPT.sub(_mark_script, value))
 
 
 def _decode_word(found: re.Match[str]) -> str:
