@@ -62,6 +62,7 @@ def _from_semantic_scholar(data: dict[str, Any]) -> dict[str, Any]:
     ids = {name.casefold(): value for name, value in _as_dict(data.get("externalids")).items()}
     journal = _as_dict(data.get("journal"))
     types = data.get("publicationtypes") or []
+    types = types if isinstance(types, list) else [types]
     return {
         "source": "Semantic Scholar",
         "source_id": data.get("paperid") or data.get("corpusid"),
