@@ -28,6 +28,11 @@ class IndexSettings(BaseSettings):
         default=None,
         description="Address of a Chroma server that holds the vectors, instead of files in the index folder.",
     )
+    ray_address: str | None = Field(
+        default=None,
+        description="Ray cluster that embeds the records of a build: `HOST:PORT`, `auto` for the one that this machine "
+        "belongs to, or `local` for one of this machine's processors; none for the building process itself.",
+    )
 
 
 def index_settings(index_dir: str | Path | None = None) -> IndexSettings:

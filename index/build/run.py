@@ -9,6 +9,7 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
+from index.build.distributed import embed_with_ray
 from index.build.indexing import Progress, Stores, embed_ahead, plan_steps
 from index.build.intake import Intake
 from index.chunking import WINDOW_CHARS
@@ -44,6 +45,8 @@ class BuildRun:
         self._settings = settings
         self._previous = previous
         self._progress = progress
+        ray = settings.ray_address
+        self._embed_steps = embed_with_ray(ray, build_dir / "steps") if ray else embed_ahead
         self._records = RecordStore.create(build_dir / RECORDS_FILE, previous.records_path if previous else None)
         self._intake = Intake(build_dir, self._records)
         self._outdated_count = 0  # records of the build before that are gone or say something else now
@@ -131,7 +134,7 @@ class BuildRun:
             done += count
             self._progress("embedding chunks", done, total)
 
-        for step, vectors in embed_ahead(plan_steps(records, self._previous, embedder), embedder, report):
+        for step, vectors in self._embed_steps(plan_steps(records, self._previous, embedder), embedder, report):
             stores.add(step, vectors)
             self._embedded += len(step.texts)
 
