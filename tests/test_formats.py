@@ -264,6 +264,16 @@ def test_medline_that_starts_within_an_entry_goes_on_with_the_next(tmp_path: Pat
     assert rejection.line == 1
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_last_entry_without_the_end_that_others_have_is_cut_off(tmp_path: Path, end: str) -> None:
+    entries = [f"{medline(number)}SO  - Ann Inv Cases. 2019;1:1.\n" for number in (1, 2, 3)]
+    content = "\n".join(entries)
+    cut = content[: content.rindex("sneezed")]
+    records, (rejection,) = read(write(tmp_path / "a.nbib", cut + end))
+    assert pmids(records) == ["1", "2"]
+    assert (rejection.line, "cut off" in rejection.reason) == (11, True)
+
+
 def test_a_retraction_is_seen_in_medline(tmp_path: Path) -> None:
     tags = [
         "RIN - Ann Inv Cases. 2020;1:1",
@@ -338,6 +348,14 @@ def test_lines_in_any_order_give_records_or_rejections(
 # Tables
 
 
+def test_ris_and_medline_name_the_database_that_they_are_from(tmp_path: Path) -> None:
+    others = ris(2).replace("PubMed", "Scopus"), ris(3).replace("DB  - PubMed\n", "")
+    content = {"a.nbib": medline(1), "b.ris": "".join([ris(1), *others]), "c.xml": xml(article(4))}
+    paths = [write(tmp_path / name, text) for name, text in content.items()]
+    records, _ = read(*paths)
+    assert [record.sources for record in records] == [("PubMed",), ("PubMed",), ("Scopus",), ("b.ris",), ("PubMed",)]
+
+
 def test_pubmeds_own_csv_is_refused_with_its_columns_and_what_to_save_instead(tmp_path: Path) -> None:
     header = "PMID,Title,Authors,Citation,First Author,Journal/Book,Publication Year,Create Date,PMCID,NIHMS ID,DOI"
     records, (rejection,) = read(write(tmp_path / "a.csv", f"\n{header}\n1,Case 1,,,,,2001,,,,\n"))
@@ -370,6 +388,54 @@ def test_columns_are_known_by_their_usual_names(
 ) -> None:
     (record,), _ = read(write(tmp_path / "a.csv", table(dict(zip(names.split(","), values, strict=True)))))
     assert (record.title, record.journal, record.year) == expected
+
+
+GERMAN = "Titel;Zusammenfassung;Jahr;Verfasser\nFall 1;Ein Koch hustete.;2019;Ek, Bo\n"
+
+
+def test_columns_of_foreign_names_are_read_by_the_users_map_and_others_by_their_own(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", GERMAN)
+    write(tmp_path / "b.csv", 'Title,Abstract,Year,Author\nCase 2,A cook coughed.,2018,"Orr, Ann"\n')
+    write(tmp_path / "c.ris", ris(3))
+    columns = {"title": "titel", "abstract": "Zusammenfassung", "year": "Jahr", "authors": "Verfasser"}
+    records = list(read_records([tmp_path], columns))
+    assert all(isinstance(record, Record) for record in records)
+    assert [(record.title, record.abstract, record.year, record.authors) for record in records[:2]] == [
+        ("Fall 1", "Ein Koch hustete.", 2019, ("Bo Ek",)),
+        ("Case 2", "A cook coughed.", 2018, ("Ann Orr",)),
+    ]
+    assert records[2].pmid == "3"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.dat", "a.csv"])
+def test_one_column_of_the_map_makes_a_table_of_a_file(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, "Nr\tKurzfassung\n1\tEin Koch hustete.\n")
+    (record,) = read_records([path], {"abstract": "Kurzfassung"})
+    assert record.abstract == "Ein Koch hustete."
+
+
+def test_a_column_of_the_map_counts_before_a_usual_one_and_for_one_field_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Title,Abstract,Summary,Source\nt,Long.,,x\nt,Long.,Short.,x\n")
+    first, second = read_records([path], {"abstract": "Summary", "source_id": "Source"})
+    assert (first.field, first.reason) == ("abstract", "no text")
+    assert (second.abstract, second.source_id, second.journal) == ("Short.", "x", None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "field"),
+    [({"abstract": "Zusammenfasung"}, "abstract"), ({"abstract": "Zusammenfassung", "volume": "Bnad"}, "volume")],
+)
+def test_a_table_without_a_column_of_the_map_is_rejected_with_those_it_has(
+    tmp_path: Path, columns: dict[str, str], field: str
+) -> None:
+    (rejection,) = read_records([write(tmp_path / "a.csv", GERMAN)], columns)
+    assert (rejection.line, rejection.field) == (1, field)
+    assert f"no column {columns[field]!r} among Titel, Zusammenfassung, Jahr" in rejection.reason
+
+
+def test_a_map_of_a_field_that_there_is_not_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match=r"no field 'abstrakt' .*use one of abstract, title"):
+        next(read_records([write(tmp_path / "a.csv", GERMAN)], {"abstrakt": "Zusammenfassung"}))
 
 
 def test_broken_rows_are_rejected_at_their_lines_and_the_others_are_read(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def lines(*values: object) -> str:
         pytest.param("a.json", json.dumps([TOM, KIT], indent=2), id="pretty-list"),
         pytest.param("a.json", f"[{json.dumps(TOM)},\n{json.dumps(KIT)}]\n", id="list-entry-a-line"),
         pytest.param("a.json", json.dumps({"records": [TOM, KIT]}, indent=1), id="wrapped-list"),
+        pytest.param("a.json", json.dumps({"n": 2, "records": [TOM, KIT], "next": None}), id="wrapped-on-one-line"),
+        pytest.param("a.json", json.dumps({"resultList": {"n": 2, "result": [TOM, KIT]}, "x": 1}), id="wrapped-twice"),
+        pytest.param("a.json", f"{json.dumps(TOM, indent=1)}\n{json.dumps(KIT, indent=1)}", id="pretty-one-by-one"),
+        pytest.param("a.json", f"\n{json.dumps(TOM, indent=1)}\n{lines(KIT)}", id="pretty-then-a-line"),
         pytest.param("a.jsonl", lines(TOM, KIT), id="jsonl"),
         pytest.param("a.jsonl", lines(TOM, "", "  ", KIT), id="blank-lines"),
         pytest.param("a.ndjson", "\ufeff" + lines(TOM, KIT).replace("\n", "\r\n"), id="bom-and-crlf"),
@@ -138,6 +142,28 @@ BROKEN = '{"id": "bad", "abstract": "no end'
         ),
         pytest.param(json.dumps([TOM, KIT], indent=2)[:-20], ["tom"], 6, "entry 2", id="list-truncated"),
         pytest.param(lines([TOM], KIT), ["tom"], 2, "after a list", id="text-after-a-list"),
+        pytest.param(
+            f'{{"records": [\n{json.dumps(TOM)},\n{BROKEN},\n{json.dumps(KIT)}\n]}}',
+            ["tom", "kit"],
+            3,
+            "entry 2",
+            id="entry-of-a-wrapped-list-broken",
+        ),
+        pytest.param(
+            f"[{json.dumps(TOM)}, {{oops}}, {json.dumps(KIT)}]",
+            ["tom"],
+            1,
+            "not read from here on",
+            id="no-way-to-go-on",
+        ),
+        pytest.param(f'{{\n"id" "x"\n}}\n{lines(TOM)}', ["tom"], 2, "not JSON", id="broken-pretty-then-a-line"),
+        pytest.param(
+            f'[{{"id": "lat", "abstract": "caf\udce9"}}, {json.dumps(KIT)}]'.encode("utf-8", "surrogateescape"),
+            ["kit"],
+            1,
+            "entry 1: not UTF-8",
+            id="latin-1-in-a-list",
+        ),
     ],
 )
 def test_what_is_broken_is_rejected_at_its_place_and_the_rest_is_read(
@@ -177,6 +203,19 @@ def test_a_binary_file_named_json_is_rejected_in_few_words(tmp_path: Path, conte
     assert ids == ["tom"]
     assert 1 <= len(rejected) <= 101
     json.dumps([item.to_dict() for item in rejected], ensure_ascii=False).encode()
+
+
+def test_values_that_cross_the_window_of_the_reader_are_read_whole(tmp_path: Path) -> None:
+    """Numbers, escapes and words may stand wherever it ends for the time being."""
+    values = [
+        {"id": str(n), "n": -12345678.25, "t": [True, None, "\u00e9\ud83d\ude00" * (n % 7)]} for n in range(4_000)
+    ]
+    for content in (json.dumps(values), json.dumps({"records": values}, indent=1)):
+        ids, rejected = read(write(tmp_path / "a.json", content))
+        assert (ids, rejected) == ([value["id"] for value in values], [])
+    (first, *_) = read_sources([tmp_path / "a.json"])
+    assert isinstance(first, RawRecord)
+    assert first.data | {"authors": None} == values[0] | {"authors": None}
 
 
 @pytest.mark.parametrize("name", ["notes.pdf", "records", "a.jsonl.bak", b"caf\xe9.docx"], ids=str)
