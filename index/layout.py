@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -93,20 +94,34 @@ class IndexLayout:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
 
+    def finished_builds(self) -> list[Path]:
+        """The builds that have a manifest or its copy, the newest first."""
+        builds = sorted(self.builds_dir.iterdir(), reverse=True) if self.builds_dir.is_dir() else []
+        return [path for path in builds if any((path / name).exists() for name in (FILE_NAME, COPY_NAME))]
+
     def publish(self, build_dir: Path, manifest: Manifest) -> None:
         """Finish a build and make it the one that answers. Hold the lock.
 
         What is named is durable before its name is, so that a power cut leaves the old build or the new one.
         """
-        for name in (COPY_NAME, FILE_NAME):
-            _write_durably(build_dir / name, manifest.to_text())
+        write_manifest(build_dir, manifest)
         _sync_folder(self.builds_dir)
+        self.make_live(build_dir)
+
+    def make_live(self, build_dir: Path) -> None:
+        """Make a finished build the one that answers. Hold the lock."""
         _write_durably(self.current_file, build_dir.name)
 
     def superseded_builds(self, before: Path | None) -> list[Path]:
         """All builds but the live one and the one `before` it, on which a question may still be running."""
         kept = (self.live_build(), before)
         return [folder for folder in self.builds_dir.iterdir() if folder not in kept]
+
+
+def write_manifest(build_dir: Path, manifest: Manifest) -> None:
+    """Write what a build says of itself, the copy first: with the manifest the build is finished."""
+    for name in (COPY_NAME, FILE_NAME):
+        _write_durably(build_dir / name, manifest.to_text())
 
 
 def seal_files(build_dir: Path) -> dict[str, str]:
@@ -158,15 +173,21 @@ def _make_folder(path: Path) -> None:
         _sync_folder(path.parent)
 
 
-def _write_durably(path: Path, text: str) -> None:
-    """Replace a file so that after a crash it is whole: the old one or the new one."""
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """Write a text file anew so that after a crash it is whole: the old one or the new one."""
     temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with replacing(path) as stream:
+        stream.write(text)

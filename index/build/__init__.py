@@ -109,14 +109,12 @@ def _build(
     started = time.monotonic()
     with layout.writing(wait=wait):
         previous = _open_sound(layout, settings, progress) if mode == "update" else None
-        run, manifest = run_build(
-            layout,
-            settings,
-            lambda build_dir: BuildRun(build_dir, settings, previous, progress),
-            fill,
-            origin,
-            previous.manifest if previous else None,
-        )
+
+        def make(build_dir: Path) -> tuple[BuildRun, Manifest]:
+            run = BuildRun(build_dir, settings, previous, progress)
+            return run, run.build(fill, origin.sources)
+
+        run, manifest = run_build(layout, settings, make, origin, previous.manifest if previous else None)
     return run.report(manifest, time.monotonic() - started)
 
 
@@ -130,21 +128,19 @@ def _open_sound(layout: IndexLayout, settings: IndexSettings, progress: Progress
 def run_build(
     layout: IndexLayout,
     settings: IndexSettings,
-    start: Callable[[Path], BuildRun],
-    fill: Callable[[Intake], None],
+    make: Callable[[Path], tuple[BuildRun, Manifest]],
     origin: Origin,
     before: Manifest | None,
 ) -> tuple[BuildRun, Manifest]:
     """Make a build, publish it and remove what is superseded; the live build's manifest comes back. Hold the lock.
 
-    `start` begins a build in an empty folder, `before` is the manifest of the build that it goes on from.
+    `make` fills an empty folder; `before` is the manifest of the build that it goes on from.
     """
     live = layout.live_build()
     for folder in layout.unfinished_builds():
         remove_build(folder, settings.chroma_url)
     with _new_build(layout, settings.chroma_url) as build_dir:
-        run = start(build_dir)
-        manifest = run.build(fill, origin.sources)
+        run, manifest = make(build_dir)
         if manifest.build_id == build_dir.name:
             manifest = remember_origin(origin, manifest, before, build_dir / RECORDS_FILE)
             layout.publish(build_dir, manifest)

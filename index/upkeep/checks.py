@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from index.errors import IndexMismatchError, NoIndexError
 from index.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, VECTORS_FILE, is_scratch
@@ -21,8 +21,8 @@ MISSING = "is missing"
 
 _MEANINGS = {
     RECORDS_FILE: "the records are damaged",
-    "lexical/": "the search for words is damaged",
-    "vectors/": "the search for meaning is damaged",
+    "lexical": "the search for words is damaged",
+    "vectors": "the search for meaning is damaged",
     VECTORS_FILE: "the vectors that passages are scored by are damaged",
     "abbreviations.sqlite": "abbreviations in questions may be misread",
     REJECTED_FILE: "the list of rejected input is damaged, answers are not",
@@ -48,6 +48,12 @@ class Finding:
         return asdict(self)
 
 
+def find_damage(name: str, problem: str) -> Finding:
+    """What is wrong with a part, by its path in the build, and what that means."""
+    meanings = (meaning for known, meaning in _MEANINGS.items() if name.startswith(known))
+    return Finding(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
+
+
 def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Finding]]:
     """The manifest of a build, or else its copy, and what is wrong with them; None where both are lost.
 
@@ -61,8 +67,30 @@ def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Finding
         except IndexMismatchError:
             raise
         except NoIndexError:
-            findings.append(_find(name, DIFFERS if (build_dir / name).exists() else MISSING))
+            findings.append(find_damage(name, DIFFERS if (build_dir / name).exists() else MISSING))
     return (whole[0] if whole else None), findings
+
+
+class BuildState(NamedTuple):
+    """A build as it is found: its manifest, or None where that and its copy are lost, and what is damaged."""
+
+    build_dir: Path
+    manifest: Manifest | None
+    findings: list[Finding]
+
+    def is_sound(self, part: str) -> bool:
+        """Whether a file of the build is known to be what was built."""
+        return self.manifest is not None and part not in {finding.part for finding in self.findings}
+
+
+def examine_build(build_dir: Path, progress: Progress) -> BuildState:
+    """Compare all files of a build with what was built.
+
+    Raises:
+        IndexMismatchError: the build is of another format.
+    """
+    manifest, findings = read_either_manifest(build_dir)
+    return BuildState(build_dir, manifest, findings + (check_files(build_dir, manifest, progress) if manifest else []))
 
 
 def require_sound(build_dir: Path, manifest: Manifest, progress: Progress) -> None:
@@ -84,17 +112,12 @@ def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list
     findings = []
     for name in sorted({*manifest.files, *there} - {FILE_NAME, COPY_NAME}):
         if name not in there:
-            findings.append(_find(name, MISSING))
+            findings.append(find_damage(name, MISSING))
         elif name not in manifest.files:
             findings += [] if is_scratch(there[name]) else [_find_extra(name)]
         elif (problem := _compare(there[name], manifest.files[name], tell)) is not None:
-            findings.append(_find(name, problem))
+            findings.append(find_damage(name, problem))
     return findings
-
-
-def _find(name: str, problem: str) -> Finding:
-    meanings = (meaning for known, meaning in _MEANINGS.items() if name.startswith(known))
-    return Finding(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
 
 
 def _find_extra(name: str) -> Finding:

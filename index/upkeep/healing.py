@@ -1,0 +1,159 @@
+"""The live index made again: from its own records where they are sound, else from what they were read from."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from contextlib import closing, suppress
+from pathlib import Path
+
+from index.build import Progress, no_progress, run_build
+from index.build.identity import identity_keys
+from index.build.intake import Intake
+from index.build.origin import Origin
+from index.build.run import BuildRun
+from index.chunk_vectors import ChunkVectors
+from index.chunking import chunk_record
+from index.embedding import Embedder
+from index.errors import NoIndexError, WrongUseError
+from index.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout, write_manifest
+from index.manifest import COPY_NAME, FILE_NAME, Manifest
+from index.record_store import RecordStore
+from index.search import OpenBuild
+from index.settings import IndexSettings, index_settings
+from index.sources import STDIN, read_sources
+from index.types import BuildReport
+from index.upkeep.checks import BuildState, examine_build, read_either_manifest
+
+
+def heal_index(
+    index_dir: str | Path | None = None, progress: Progress | None = None, *, wait: bool = False
+) -> BuildReport:
+    """Make the live index again, whatever of it is damaged.
+
+    Its records are taken from itself if they are sound, and their vectors too; else the files that it was built from
+    are read again, but for what was removed since. Where nothing tells which build is live, it is the newest sound one.
+
+    Raises:
+        NoIndexError: nothing was built here; or the records are damaged, and what they were read from is gone.
+        IndexMismatchError: the build is of another format.
+        BuildRunningError, BuildFailedError: as `build_index`.
+    """
+    settings, show = index_settings(index_dir), progress or no_progress
+    layout = IndexLayout(settings.index_dir)
+    if not layout.finished_builds():
+        layout.current_build()  # says that there is none
+    started = time.monotonic()
+    with layout.writing(wait=wait):
+        state = find_build(layout, show)
+        if state.manifest and not (state.is_sound(FILE_NAME) and state.is_sound(COPY_NAME)):
+            write_manifest(state.build_dir, state.manifest)
+        if layout.live_build() != state.build_dir:
+            layout.make_live(state.build_dir)
+        run, manifest = _make_again(layout, settings, state, show)
+    return run.report(manifest, time.monotonic() - started)
+
+
+def find_build(layout: IndexLayout, progress: Progress) -> BuildState:
+    """The build that is live; where nothing tells which, the newest sound one, or the newest if none is sound.
+
+    Raises:
+        NoIndexError: there is no build at all.
+    """
+    finished = layout.finished_builds()
+    live = layout.live_build()
+    if live in finished or not finished:
+        return examine_build(layout.current_build(), progress)
+    states = [examine_build(build_dir, progress) for build_dir in finished]
+    return next((state for state in states if not state.findings), states[0])
+
+
+def plan_healing(layout: IndexLayout, state: BuildState) -> Origin:
+    """What a build has to be made from again, if its own records will not do.
+
+    Raises:
+        NoIndexError: its records are damaged, and what they were read from is gone.
+    """
+    before = (read_either_manifest(path)[0] for path in layout.finished_builds() if path != state.build_dir)
+    manifest = state.manifest or next(filter(None, before), None)
+    gone = [name for name in manifest.sources if not _is_there(name)] if manifest else ["the list of them"]
+    if manifest is None or (gone and not state.is_sound(RECORDS_FILE)):
+        names = ", ".join("standard input" if name == STDIN else name for name in gone)
+        raise NoIndexError(
+            f"the records of {state.build_dir} are damaged, and of what they were read from is gone: {names}",
+            remedy="casecite index build PATH, with the same records from elsewhere",
+        )
+    return Origin(manifest.sources, manifest.columns, manifest.removed)
+
+
+def _is_there(source: str) -> bool:
+    return source != STDIN and Path(source).exists()
+
+
+def _make_again(
+    layout: IndexLayout, settings: IndexSettings, state: BuildState, progress: Progress
+) -> tuple[BuildRun, Manifest]:
+    origin = plan_healing(layout, state)
+
+    def make(build_dir: Path) -> tuple[BuildRun, Manifest]:
+        if state.manifest and state.is_sound(RECORDS_FILE):
+            copy = _CopyRun(build_dir, settings, state.build_dir / RECORDS_FILE, progress)
+            if state.is_sound(VECTORS_FILE):
+                copy.carry_over(_SoundParts(state.build_dir, state.manifest))
+            return copy, copy.build(copy.take_records, origin.sources)
+        run = BuildRun(build_dir, settings, None, progress)
+        return run, run.build(lambda intake: _read_again(intake, origin, progress), origin.sources)
+
+    return run_build(layout, settings, make, origin, None)
+
+
+class _SoundParts(OpenBuild):
+    """The records and vectors of a build whose other parts may be damaged."""
+
+    def __init__(self, build_dir: Path, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._records = RecordStore.open(build_dir / RECORDS_FILE)
+        self._chunk_vectors = ChunkVectors.open(build_dir / VECTORS_FILE)
+        for part in (self._records, self._chunk_vectors):
+            weakref.finalize(self, part.close)
+
+
+class _CopyRun(BuildRun):
+    """A build of the records of another one as they are; all else is made anew, but for vectors that are sound."""
+
+    def __init__(self, build_dir: Path, settings: IndexSettings, records_path: Path, progress: Progress) -> None:
+        super().__init__(build_dir, settings, None, progress)
+        self._records_path = records_path
+
+    def carry_over(self, parts: _SoundParts) -> None:
+        """Take the vectors from these parts."""
+        self._previous = parts
+
+    def take_records(self, intake: Intake) -> None:
+        """Take the records in their order, and not as input, which may be merged."""
+        with closing(RecordStore.open(self._records_path)) as records:
+            total = len(records)
+            for count, (record, _) in enumerate(records, start=1):
+                self._records.put(record, chunk_record(record), identity_keys(record))
+                self._progress("copying records", count, total)
+        intake.tally.unchanged = total
+
+    def _differs(self, previous: OpenBuild) -> bool:
+        return True
+
+    def _reusable_build(self, embedder: Embedder) -> None:
+        return None
+
+
+def _read_again(intake: Intake, origin: Origin, progress: Progress) -> None:
+    count = 0
+    for source in origin.sources:
+        for item in read_sources([source], origin.columns.get(source, {})):
+            intake.take(item)
+            progress("reading records", count := count + 1, None)
+    for name in origin.removed:
+        with suppress(WrongUseError):  # it is in none of the sources any more
+            intake.remove([name])
+    if not intake.record_count:
+        names = ", ".join(origin.sources)
+        raise NoIndexError(f"there is no record left in {names}", remedy="casecite index build PATH")
