@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,7 +94,8 @@ def measure(kind: Kind, folder: Path, size: int) -> dict[str, float]:
         if status:
             raise RuntimeError(f"reading {path} ended with {status}")
         cpu_s = usage.ru_utime + usage.ru_stime
-        return {"records": int(printed), "cpu_s": round(cpu_s, 1), "peak_mb": round(usage.ru_maxrss / 1_024)}
+        records, peak_kb = map(int, printed.split())
+        return {"records": records, "cpu_s": round(cpu_s, 1), "peak_mb": round(peak_kb / 1_024, 1)}
     finally:
         path.unlink()
 
@@ -111,14 +113,16 @@ def write_file(kind: Kind, folder: Path, size: int) -> Path:
 
 
 def read_file(path: str) -> None:
-    """Read a file in this process and print how many records it gave."""
+    """Read a file in this process and print how many records it gave, and the most memory that was held (on Linux)."""
     records = rejected = 0
     for item in read_sources([path]):
         records += isinstance(item, RawRecord)
         rejected += not isinstance(item, RawRecord)
     if rejected:
         raise RuntimeError(f"{rejected} of {path} were rejected")
-    print(records)
+    # What `getrusage` says may be the memory of the process that started this one.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(records, peak[1] if peak else 0)
 
 
 if __name__ == "__main__":
