@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
 _DATABASE = "chroma.sqlite3"
 _SEAL = "keep_as_built"
+PORT, SECURE_PORT = 8000, 443  # where an address names none
+ANSWER_TIMEOUT_S = 60
 
 
 def collection_name(build_id: str) -> str:
@@ -35,10 +37,14 @@ def collection_name(build_id: str) -> str:
 class VectorStore:
     """One Chroma collection: the vectors of a build's chunks, with what is needed to filter them."""
 
-    def __init__(self, client: Client, collection: Collection) -> None:
-        """Take an open client and its collection; `create` and `open` make both."""
+    def __init__(self, client: Client, collection: Collection, url: str | None) -> None:
+        """Take an open client, its collection and the server's address; `create` and `open` make them.
+
+        Where the server stops answering, every method raises NoIndexError; they work again as soon as it is back.
+        """
         self._client = client
         self._collection = collection
+        self._url = url
 
     @classmethod
     def create(cls, path: Path, name: str, url: str | None = None, copy_of: Path | None = None) -> VectorStore:
@@ -48,7 +54,8 @@ class VectorStore:
             _unseal(path)
             return cls._rename_only(path, name)
         client = _open_client(path, url)
-        return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None))
+        with _asking(url):
+            return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None), url)
 
     @classmethod
     def open(cls, path: Path, name: str, url: str | None = None) -> VectorStore:
@@ -60,7 +67,7 @@ class VectorStore:
         try:
             if url is None:
                 (path / _DATABASE).stat()  # Chroma makes an empty one where there is none
-            return cls._find(_open_client(path, url), name)
+            return cls._find(_open_client(path, url), name, url)
         except NoIndexError:
             raise
         except Exception as error:  # Chroma has a class of its own for each way of not being there
@@ -69,11 +76,12 @@ class VectorStore:
             ) from error
 
     @classmethod
-    def _find(cls, client: Client, name: str) -> VectorStore:
+    def _find(cls, client: Client, name: str, url: str | None) -> VectorStore:
         try:
-            return cls(client, client.get_collection(name, embedding_function=None))
+            with _asking(url):
+                return cls(client, client.get_collection(name, embedding_function=None), url)
         except BaseException:
-            client.close()
+            _close_client(client)
             raise
 
     @classmethod
@@ -82,28 +90,31 @@ class VectorStore:
         client = _open_client(path, None)
         (collection,) = client.list_collections()
         collection.modify(name=name)
-        return cls._find(client, name)
+        return cls._find(client, name, None)
 
     def add(self, records: Sequence[Record], chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add chunks, each with its record and its vector (shape (len(chunks), dimension), unit length)."""
         rows = list(zip(records, chunks, vectors, strict=True))
-        for batch in _batches(rows, self._client.get_max_batch_size()):
-            self._collection.add(
-                ids=[chunk.chunk_id for _, chunk, _ in batch],
-                embeddings=np.stack([vector for _, _, vector in batch]),
-                metadatas=[_metadata(record) for record, _, _ in batch],
-            )
+        with _asking(self._url):
+            for batch in _batches(rows, self._client.get_max_batch_size()):
+                self._collection.add(
+                    ids=[chunk.chunk_id for _, chunk, _ in batch],
+                    embeddings=np.stack([vector for _, _, vector in batch]),
+                    metadatas=[_metadata(record) for record, _, _ in batch],
+                )
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Remove those chunks that are here."""
-        for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
-            self._collection.delete(ids=list(batch))
+        with _asking(self._url):
+            for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
+                self._collection.delete(ids=list(batch))
 
     def query(self, vector: Vectors, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
         """The `top_k` nearest chunks as (chunk id, cosine similarity), best first, ties by id."""
-        found = self._collection.query(
-            query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
-        )
+        with _asking(self._url):
+            found = self._collection.query(
+                query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
+            )
         distances = (found["distances"] or [[]])[0]
         pairs = zip(found["ids"][0], distances, strict=True)
         scores = [(chunk_id, 1.0 - float(distance)) for chunk_id, distance in pairs]
@@ -112,23 +123,25 @@ class VectorStore:
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
         """The vectors of those chunks that are here, by id."""
         found: dict[str, Vectors] = {}
-        for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
-            part = self._collection.get(ids=list(batch), include=["embeddings"])
-            embeddings = np.asarray(part["embeddings"], dtype=np.float32)
-            found.update(zip(part["ids"], embeddings, strict=True))
+        with _asking(self._url):
+            for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
+                part = self._collection.get(ids=list(batch), include=["embeddings"])
+                embeddings = np.asarray(part["embeddings"], dtype=np.float32)
+                found.update(zip(part["ids"], embeddings, strict=True))
         return found
 
     def __len__(self) -> int:
-        return int(self._collection.count())
+        with _asking(self._url):
+            return int(self._collection.count())
 
     def drop(self) -> None:
         """Remove the collection (from a server, where a build that is given up would stay)."""
-        self._client.delete_collection(self._collection.name)
+        with _asking(self._url):
+            self._client.delete_collection(self._collection.name)
 
     def close(self) -> None:
         """Release the files or the connection."""
-        with suppress(ValueError):  # the client was closed before
-            self._client.close()
+        _close_client(self._client)
 
 
 def seal_vectors(path: Path) -> None:
@@ -156,12 +169,46 @@ def _open_client(path: Path, url: str | None) -> Client:
     if url is None:
         return cast("Client", chromadb.PersistentClient(path=str(path), settings=settings))
     address = urlsplit(url)
-    host, port, ssl = address.hostname or "localhost", address.port or 8000, address.scheme == "https"
+    is_secure = address.scheme == "https"
+    host, port = address.hostname or "localhost", address.port or (SECURE_PORT if is_secure else PORT)
     try:
-        return cast("Client", chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings))
+        client = cast("Client", chromadb.HttpClient(host=host, port=port, ssl=is_secure, settings=settings))
     except ValueError as error:
-        remedy = "start it (chroma run --path DIR --port N) or unset CASECITE_CHROMA_URL"
-        raise NoIndexError(f"no Chroma server answers at {url}", remedy=remedy) from error
+        raise _no_answer(url) from error
+    for session in _sessions(client):
+        session.timeout = ANSWER_TIMEOUT_S
+    return client
+
+
+def _close_client(client: Client) -> None:
+    with suppress(ValueError):  # it was closed before
+        client.close()
+    for session in _sessions(client):
+        session.close()
+
+
+def _sessions(client: Client) -> Iterator[Any]:
+    """The HTTP sessions of a client of a server, which Chroma lets wait without end, and does not close."""
+    parts: tuple[Any, ...] = (client, client._admin_client)
+    for part in parts:
+        if session := getattr(part._server, "_session", None):
+            yield session
+
+
+@contextmanager
+def _asking(url: str | None) -> Iterator[None]:
+    """Say in words that the server at `url` does not answer."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise _no_answer(url) from error
+
+
+def _no_answer(url: str | None) -> NoIndexError:
+    remedy = "start it (chroma run --path DIR --port N) or unset CASECITE_CHROMA_URL"
+    return NoIndexError(f"no Chroma server answers at {url}", remedy=remedy)
 
 
 def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
