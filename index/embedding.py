@@ -65,7 +65,8 @@ class Embedder:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts: float32, shape (len(texts), dimension), unit length.
 
-        The model sorts what it is given by length before it makes batches, so give many texts at once.
+        The model sorts what it is given by length before it makes batches, so give many texts at once. A text's vector
+        texts give the same bytes, whatever thread asks.
         """
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
@@ -123,14 +124,18 @@ def _load_model(path_or_name: str, *, is_local: bool) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
+    from index.bert import use_packed_layers
+
     disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
     try:
-        return SentenceTransformer(path_or_name, local_files_only=is_local, model_kwargs={"dtype": dtype})
+        model = SentenceTransformer(path_or_name, local_files_only=is_local, model_kwargs={"dtype": dtype})
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = f"set CASECITE_EMBEDDER to a folder, to a model of the hub, or to {PACKAGED_EMBEDDER}"
         raise WrongUseError(f"the embedding model {path_or_name} cannot be loaded: {reason}", remedy=remedy) from error
+    use_packed_layers(model)
+    return model
 
 
 def has_fast_bfloat16() -> bool:
