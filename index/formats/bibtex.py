@@ -35,7 +35,8 @@ FIELDS = {
     "source": ("source",),
 }
 VERBATIM = {"doi", "pmid", "pmcid", "url"}  # not LaTeX, but that some characters are escaped as there
-MAX_MACROS = 10_000
+MAX_MACROS = 1_000
+MAX_MACRO_CHARS = 1_000
 MAX_BIBTEX_CHARS = 1_000_000  # of an entry; a longer one would take its parser minutes
 
 _BLOCK = re.compile(r"^[ \t]*@[ \t]*(\w+)[ \t]*[{(][ \t]*([^\s,={}\"]*)", re.MULTILINE)
@@ -60,7 +61,7 @@ def read_bibtex(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejec
     macros: dict[str, str] = {}
     with open_text(stream) as text:
         for kind, name, entry in _split_blocks(read_lines(text)):
-            if kind == "string" and len(macros) < MAX_MACROS and not entry.is_too_long:
+            if kind == "string" and len(macros) < MAX_MACROS and len(entry.text) <= MAX_MACRO_CHARS:
                 macros[name] = entry.text
             elif kind not in _NO_RECORDS:
                 yield from _read_entry(entry, macros, file)
