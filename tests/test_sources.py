@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from index.errors import WrongUseError
+from index.formats import json_text
 from index.formats.raw_record import RawRecord
 from index.sources import read_sources
 from index.types import Rejection
@@ -216,6 +217,25 @@ def test_values_that_cross_the_window_of_the_reader_are_read_whole(tmp_path: Pat
     (first, *_) = read_sources([tmp_path / "a.json"])
     assert isinstance(first, RawRecord)
     assert first.data | {"authors": None} == values[0] | {"authors": None}
+
+
+@pytest.mark.parametrize("window", [1, 7, 90])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_where_the_window_ends_changes_nothing_of_what_is_read_and_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int, indent: int | None
+) -> None:
+    whole = json.dumps({"n": 1e-7, "records": [TOM, KIT, TOM]}, indent=indent)
+    contents = [
+        whole,
+        whole.replace("kitten", 'kit"ten'),
+        whole.replace("true", "tru"),
+        whole[:-40],
+        whole + "}\n" + whole,
+    ]
+    paths = [write(tmp_path / f"{number}.json", content) for number, content in enumerate(contents)]
+    expected = list(read_sources(paths))
+    monkeypatch.setattr(json_text, "WINDOW_CHARS", window)
+    assert list(read_sources(paths)) == expected
 
 
 @pytest.mark.parametrize("name", ["notes.pdf", "records", "a.jsonl.bak", b"caf\xe9.docx"], ids=str)

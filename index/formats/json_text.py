@@ -118,6 +118,8 @@ class JsonText:
 
     def look(self) -> str:
         """The text that comes next, as much as a rejection shows."""
+        while len(self._text) - self._position < MAX_RAW_CHARS and self._fill():
+            pass
         return self._text[self._position : self._position + MAX_RAW_CHARS]
 
     def move_to(self, mark: str) -> bool:
