@@ -7,19 +7,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.index_commands import index_app
+from assistant.terminal import EXIT_INSUFFICIENT_EVIDENCE, EXIT_INTERRUPTED, IndexOption, stop
 from index.errors import CaseciteError, WrongUseError
-from index.types import BuildReport, Filters
+from index.types import Filters
 
 if TYPE_CHECKING:
     from assistant.types import Answer, AnswerEvent
-
-EXIT_INSUFFICIENT_EVIDENCE = 3
-EXIT_INTERRUPTED = 130
-SHOWN_REJECTIONS = 10
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,18 +26,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Ask published case reports; every statement comes with the sentence that says it.",
 )
-index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build the index and look at it.")
 app.add_typer(index_app, name="index")
 feedback_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What users of the page said of answers.")
 app.add_typer(feedback_app, name="feedback")
 
-IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the index [env: CASECITE_INDEX_DIR].")]
 LlmOption = Annotated[str | None, typer.Option("--llm", help="Chat model, provider:model [env: CASECITE_LLM].")]
 TopKOption = Annotated[int | None, typer.Option("--top-k", help="How many records are read.")]
 YearFromOption = Annotated[int | None, typer.Option("--year-from", help="Only records of this year or later.")]
 YearToOption = Annotated[int | None, typer.Option("--year-to", help="Only records of this year or earlier.")]
 JournalOption = Annotated[list[str] | None, typer.Option("--journal", help="Only this journal; may be repeated.")]
-PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for standard input.")]
 
 
 def main() -> None:
@@ -47,7 +42,7 @@ def main() -> None:
     try:
         app()
     except CaseciteError as error:
-        _stop(str(error), error.exit_code)
+        stop(str(error), error.exit_code)
 
 
 @app.command()
@@ -123,45 +118,6 @@ def serve(
         serve_page(assistant, host=host, port=port, mcp=mcp)
 
 
-@index_app.command()
-def build(
-    paths: PathsArgument = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Build from the 40 demo records.")] = False,
-    index: IndexOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")] = False,
-) -> None:
-    """Build the index from records (JSON, PubMed XML, RIS, MEDLINE, CSV). The old one answers until it is done."""
-    from index.demo import DEMO_RECORDS
-
-    _build([*(paths or []), *([str(DEMO_RECORDS)] if demo else [])], index, mode="rebuild", as_json=as_json)
-
-
-@index_app.command()
-def update(
-    paths: PathsArgument = None,
-    index: IndexOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")] = False,
-) -> None:
-    """Add records to the index, or replace those of the same id; only new text is embedded."""
-    _build(paths or [], index, mode="update", as_json=as_json)
-
-
-@index_app.command()
-def info(
-    index: IndexOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the manifest as one JSON object.")] = False,
-) -> None:
-    """What the index holds and how it was made."""
-    from index.search import open_index
-
-    manifest = open_index(index).manifest
-    if as_json:
-        typer.echo(manifest.model_dump_json())
-        return
-    for name, value in manifest.model_dump(mode="json").items():
-        typer.echo(f"{name:15} {manifest.embedder if name == 'embedder' else _as_text(value)}")
-
-
 @feedback_app.command("export")
 def export_feedback(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the questions to this file.")] = None,
@@ -208,7 +164,7 @@ def evaluate(
             report_path=output,
         )
     except KeyboardInterrupt:
-        _stop("stopped; no report was written", EXIT_INTERRUPTED)
+        stop("stopped; no report was written", EXIT_INTERRUPTED)
     for warning in report.warnings:
         typer.echo(f"casecite: {warning}", err=True)
     typer.echo(render_report(report))
@@ -226,46 +182,11 @@ def doctor(index: IndexOption = None, llm: LlmOption = None) -> None:
         raise typer.Exit(1)
 
 
-def _build(paths: list[str], index_dir: Path | None, mode: Any, *, as_json: bool) -> None:
-    from assistant.progress import show_progress
-    from index.build import build_index
-
-    if not paths:
-        raise WrongUseError("no records to build from", remedy="give files or folders, - for standard input, or --demo")
-    try:
-        with show_progress() as progress:
-            report = build_index(paths, index_dir, mode, progress)
-    except KeyboardInterrupt:
-        _stop("stopped; an index in use is unchanged", EXIT_INTERRUPTED)
-    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe(report))
-
-
-def _describe(report: BuildReport) -> str:
-    lines = [
-        f"{report.record_count} records in {report.chunk_count} chunks, {report.seconds:.1f} s, in {report.index_dir}",
-        f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, "
-        f"merged {report.merged}, repeated {report.duplicates}, removed {report.removed}, "
-        f"rejected {report.rejected_count}",
-    ]
-    for item in report.rejected[:SHOWN_REJECTIONS]:
-        where = f"{item.file}, line {item.line}" if item.line else item.file
-        lines.append(f"  rejected: {where}: {f'{item.field}: ' if item.field else ''}{item.reason}")
-    if report.rejected:
-        lines.append(f"  all rejected input: {report.rejected_path}")
-    return "\n".join(lines)
-
-
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise WrongUseError(f"cannot write {path}: {error.strerror}", remedy="choose another --output file") from error
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -277,8 +198,3 @@ def _read_question() -> str:
         return input("> " if sys.stdin.isatty() else "").strip()
     except EOFError:
         return ""
-
-
-def _stop(message: str, exit_code: int) -> NoReturn:
-    typer.echo(f"casecite: {message}", err=True)
-    sys.exit(exit_code)

@@ -14,16 +14,17 @@ from index.folding import fold_text
 from index.search import OpenBuild
 from index.types import Rejection
 
-_COUNTED = ("year", "journal", "publication_types", "is_open_access", "retracted", "is_digest")
+_COUNTED = ("year", "journal", "publication_types", "is_open_access", "retracted", "is_digest", "sources")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryOverview:
     """A build in numbers.
 
-    `years` is sorted by year, `journals` and `publication_types` with the most frequent first; names that differ only
-    in case or spacing are one, as they are for a filter, and come in their most frequent form. `sources` are the paths
-    that the library was built from, `embedder` the model of its vectors.
+    `years` is sorted by year; `journals`, `publication_types`, `sections` (in how many records each label stands) and
+    `databases` (from which, or from which files, the records came) have the most frequent first. Names that differ
+    only in case or spacing are one, as they are for a filter, and come in their most frequent form. `sources` are the
+    paths that the library was built from, `embedder` the model of its vectors.
     """
 
     build_id: str
@@ -36,6 +37,8 @@ class LibraryOverview:
     years: dict[int, int]
     journals: dict[str, int]
     publication_types: dict[str, int]
+    sections: dict[str, int]
+    databases: dict[str, int]
     open_access_count: int
     closed_access_count: int
     unknown_access_count: int
@@ -44,6 +47,7 @@ class LibraryOverview:
     untitled_count: int
     undated_count: int
     no_journal_count: int
+    unstructured_count: int
 
     @property
     def journal_names(self) -> list[str]:
@@ -54,9 +58,12 @@ class LibraryOverview:
 def describe_library(build: OpenBuild) -> LibraryOverview:
     """Count what a build holds, in one pass that reads only the counted fields of each record."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in _COUNTED}
-    untitled_count = 0
-    for _, title, *values in build.record_fields("title", *_COUNTED):
+    sections: Counter[Any] = Counter()
+    untitled_count = unstructured_count = 0
+    for _, title, spans, *values in build.record_fields("title", "sections", *_COUNTED):
         untitled_count += title is None
+        unstructured_count += not spans
+        sections.update({fold_text(label): label for label, _, _ in spans}.values())
         for name, value in zip(_COUNTED, values, strict=True):
             counts[name].update(value if isinstance(value, list) else [value])
     years, journals, access = counts["year"], counts["journal"], counts["is_open_access"]
@@ -72,6 +79,8 @@ def describe_library(build: OpenBuild) -> LibraryOverview:
         years=dict(sorted((year, count) for year, count in years.items() if year is not None)),
         journals=_merge_names(journals),
         publication_types=_merge_names(counts["publication_types"]),
+        sections=_merge_names(sections),
+        databases=_merge_names(counts["sources"]),
         open_access_count=access[True],
         closed_access_count=access[False],
         unknown_access_count=access[None],
@@ -80,6 +89,7 @@ def describe_library(build: OpenBuild) -> LibraryOverview:
         untitled_count=untitled_count,
         undated_count=years[None],
         no_journal_count=journals[None],
+        unstructured_count=unstructured_count,
     )
 
 

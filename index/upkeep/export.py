@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +11,7 @@ from index.build import Progress, no_progress
 from index.errors import WrongUseError
 from index.layout import replacing
 from index.search import OpenBuild, open_index
+from index.types import Record
 from index.upkeep.damage import naming_damage
 
 
@@ -38,9 +40,14 @@ def write_records(build: OpenBuild, stream: IO[str], progress: Progress) -> int:
     Raises:
         NoIndexError: the build is damaged.
     """
-    total, count = build.manifest.record_count, 0
-    with naming_damage(build.build_dir):
-        for count, (record, _) in enumerate(build.iter_records(), start=1):
-            stream.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
-            progress("exporting records", count, total)
+    count = 0
+    for count, record in enumerate(_read_records(build), start=1):
+        stream.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
+        progress("exporting records", count, build.manifest.record_count)
     return count
+
+
+def _read_records(build: OpenBuild) -> Iterator[Record]:
+    with naming_damage(build.build_dir):
+        for record, _ in build.iter_records():
+            yield record
