@@ -13,6 +13,7 @@ from assistant.gate import estimate_answerable, read_calibration
 from assistant.generative import read_condensed, request_answer, request_condensed
 from assistant.listing import gather_listed, select_listed
 from assistant.reader import load_reader
+from assistant.rendering import warn_of_retracted
 from assistant.retrieval import Retrieved, retrieve
 from assistant.types import Answer, Evidence, Mode, Status, Turn
 from assistant.verify import CheckedDraft, DraftChecker
@@ -142,7 +143,7 @@ class Inquiry:
             index_id=self._build.manifest.build_id,
             settings_id=settings_id,
             timings_ms=self._clock.timings_ms,
-            warnings=warnings,
+            warnings=(*warnings, *warn_of_retracted(checked.citations)),
         )
 
     def _conclude(self) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:

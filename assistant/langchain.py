@@ -20,6 +20,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field
 
 from assistant.assistant import Assistant
+from assistant.rendering import with_marks
 from assistant.types import Answer, AnswerEvent, Citation, Turn
 from index.errors import WrongUseError
 from index.types import Filters, Passage, Record
@@ -155,7 +156,7 @@ def _message_fields(answer: Answer, text: str) -> dict[str, Any]:
         annotations += [
             create_citation(
                 url=citation.url,
-                title=citation.record.title,
+                title=with_marks(citation.record.name, citation.record),
                 start_index=start,
                 end_index=end,
                 cited_text=citation.quote,

@@ -11,7 +11,7 @@ from index.types import Record
 
 MAX_AUTHORS = 3
 DIGEST_NOTE = "digest, not the published abstract"
-RETRACTED_NOTE = "RETRACTED"
+RETRACTED_NOTE = "RETRACTED OR WITHDRAWN"
 NO_TITLE = "(no title in the record)"
 NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
 
@@ -66,16 +66,18 @@ def group_by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
 
 
 def _text_reference(group: Sequence[Citation]) -> str:
-    numbers = " ".join(f"[{citation.number}]" for citation in group)
     url = f" {group[0].url}" if group[0].url else ""
-    return f"{numbers} {reference_text(group[0].record)}{url}"
+    return f"{_numbers(group)} {reference_text(group[0].record)}{url}"
+
+
+def _numbers(group: Sequence[Citation]) -> str:
+    return " ".join(f"[{citation.number}]" for citation in group)
 
 
 def _markdown_reference(group: Sequence[Citation]) -> str:
-    numbers = " ".join(f"\\[{citation.number}\\]" for citation in group)
     record, url = group[0].record, group[0].url
     link = f" {markdown_link(link_text(record), url)}" if url else ""
-    return f"{numbers} {escape_markdown(reference_text(record))}{link}"
+    return f"{escape_markdown(f'{_numbers(group)} {reference_text(record)}')}{link}"
 
 
 def markdown_link(text: str, url: str) -> str:
@@ -95,13 +97,24 @@ def reference_text(record: Record) -> str:
     issue += f":{record.pages}" if record.pages else ""
     parts = [authors, record.title or NO_TITLE, record.journal, issue]
     text = " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+    return with_marks(text, record)
+
+
+def with_marks(text: str, record: Record) -> str:
+    """What refers to a record, followed by the record's marks, in brackets."""
     return text + "".join(f" ({mark})" for mark in record_marks(record))
 
 
 def record_marks(record: Record) -> list[str]:
-    """What must be said wherever a record is referred to: that it is retracted, that it is a digest."""
+    """What must be said wherever a record is referred to: that it was retracted or withdrawn, that it is a digest."""
     marks = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
     return [mark for mark, applies in marks if applies]
+
+
+def warn_of_retracted(citations: Sequence[Citation]) -> list[str]:
+    """A warning for each report that is cited and was retracted or withdrawn."""
+    groups = (group for group in group_by_record(citations) if group[0].record.retracted)
+    return [f"{_numbers(group)} is from a report that was retracted or withdrawn" for group in groups]
 
 
 def record_links(record: Record) -> list[tuple[str, str]]:

@@ -35,6 +35,7 @@ class MapPoint:
     record_id: str
     name: str
     year: int | None
+    retracted: bool
     x: float
     y: float
     group: str
@@ -68,7 +69,15 @@ def map_corpus(build: OpenBuild, max_records: int = MAX_RECORDS) -> CorpusMap:
         groups = _group(vectors)
     labels = _label_groups(records, groups, build.term_weight)
     points = tuple(
-        MapPoint(record_id=record.record_id, name=record.name, year=record.year, x=x, y=y, group=labels[group])
+        MapPoint(
+            record_id=record.record_id,
+            name=record.name,
+            year=record.year,
+            retracted=record.retracted,
+            x=x,
+            y=y,
+            group=labels[group],
+        )
         for record, (x, y), group in zip(records, places.tolist(), groups, strict=True)
     )
     by_size = tuple(labels[group] for group, _ in Counter(groups).most_common())

@@ -176,7 +176,7 @@ def test_a_csv_has_each_value_beside_its_sentence_and_no_formula() -> None:
     assert values["Journal"] == "'@SUM(1)"
     assert values["Age"] == "46-year-old"
     assert values["Age: sentence"] == f"'{HOSTILE.abstract}"
-    assert values["Note"] == "RETRACTED"
+    assert values["Note"] == "RETRACTED OR WITHDRAWN"
 
 
 def test_a_workbook_holds_text_only_and_can_be_filtered() -> None:

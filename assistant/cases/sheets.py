@@ -10,7 +10,7 @@ import csv
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
-from assistant.rendering import DIGEST_NOTE, RETRACTED_NOTE
+from assistant.rendering import NO_TITLE, record_marks
 
 if TYPE_CHECKING:
     from assistant.cases.types import CaseRow, CaseTable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 BYTE_ORDER_MARK = "\ufeff"
 MAX_CELL_CHARS = 32_767  # of Excel
-NO_TITLE = "(no title in the record)"
 _REFERENCE = ("Title", "Journal", "Year", "DOI", "PMID", "URL", "Note")
 _REFERENCE_WIDTHS = (40, 20, 6, 20, 10, 24, 14)
 _VALUE_WIDTH, _SENTENCE_WIDTH = 26, 48
@@ -66,9 +65,8 @@ def write_xlsx(table: CaseTable) -> bytes:
 
 
 def _refer(record: Record) -> list[str]:
-    notes = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
     values = [record.title or NO_TITLE, record.journal, record.year, record.doi, record.pmid, record.url]
-    return [*(str(value or "") for value in values), "; ".join(note for note, applies in notes if applies)]
+    return [*(str(value or "") for value in values), "; ".join(record_marks(record))]
 
 
 def _values(table: CaseTable, row: CaseRow) -> list[str]:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.export.csl import CslItem, csl_item
-from assistant.rendering import NO_TITLE, record_marks
+from assistant.rendering import NO_TITLE, with_marks
 from index.types import Record
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _format_reference(record: Record, style: Style) -> str:
     text = _render(_prepare(item), style).replace(_STAND_IN, "<")
     if title.endswith(("?", "!")):  # after which citeproc-py puts a full stop all the same
         text = text.replace(f"{title}.", title, 1)
-    return text + "".join(f" ({mark})" for mark in record_marks(record))
+    return with_marks(text, record)
 
 
 def _prepare(item: CslItem) -> CslItem:

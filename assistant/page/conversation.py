@@ -156,8 +156,12 @@ def _render_answer(exchange: Exchange, answer: Answer) -> list[str]:
 def _render_source(group: Sequence[Citation], exchange_id: str) -> str:
     marks = " ".join(_link_mark(citation.number, exchange_id) for citation in group)
     record = group[0].record
+    return f"{marks} {_with_marks(short_reference(record), record)}"
+
+
+def _with_marks(reference: str, record: Record) -> str:
     notes = "".join(f" **{mark}**" if mark == RETRACTED_NOTE else f" ({mark})" for mark in record_marks(record))
-    return f"{marks} {escape_markdown(short_reference(record))}{notes}"
+    return escape_markdown(reference) + notes
 
 
 def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
@@ -173,7 +177,7 @@ def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
         parts.append("Nearest reports, in which no sentence was found that answers:")
         parts.append(
             "\n".join(
-                f"- [{escape_markdown(record.title or short_reference(record))}]"
+                f"- [{_with_marks(record.title or short_reference(record), record)}]"
                 f"(#{anchor(exchange.exchange_id, f'near{place}')})"
                 for place, record in enumerate(refusal.nearest, 1)
             )

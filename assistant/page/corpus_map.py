@@ -8,6 +8,7 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.page.templating import fill
+from assistant.rendering import RETRACTED_NOTE
 from index.corpus_map import CorpusMap, map_corpus
 from index.search import OpenBuild
 
@@ -51,5 +52,8 @@ class MapTab:
 def render_map(corpus_map: CorpusMap) -> str:
     """The map as a picture whose dots can be pointed at, clicked, and reached with the arrow keys."""
     return fill(
-        "corpus_map.html", map=corpus_map, places={group: place for place, group in enumerate(corpus_map.groups, 1)}
+        "corpus_map.html",
+        map=corpus_map,
+        places={group: place for place, group in enumerate(corpus_map.groups, 1)},
+        retracted_note=RETRACTED_NOTE,
     )
