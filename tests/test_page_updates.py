@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_records_are_added_while_others_ask_and_are_then_cited(
     expect(ask(reader, BMD)).to_contain_text("22.1%")
     held = f"The library now holds {40 + 1 + MANY} reports"
     expect(editor.locator("#outcome")).to_contain_text(held, timeout=ANSWER_MS)
-    expect(editor.locator("#outcome")).to_contain_text(f"{1 + MANY} added, 0 changed, 0 unchanged")
+    expect(editor.locator("#outcome dl")).to_have_text(re.compile(rf"^\s*Added\s*{1 + MANY:,}, new to the library\s*$"))
     expect(editor.locator(".facts")).to_contain_text(f"{40 + 1 + MANY}, in")
     expect(editor.locator("#heading")).to_contain_text(f"{40 + 1 + MANY} reports")
     expect(ask(reader, NEW_QUESTION)).to_contain_text("His selenium level was 412 ug/L.")
@@ -129,7 +130,8 @@ def test_a_file_without_records_is_explained(
     page.locator("input[type=file]").set_input_files([file, write_new(tmp_path)])
     expect(page.locator(".file-preview")).to_contain_text("new")
     page.get_by_role("button", name="Add to the library").click()
-    expect(page.locator("#outcome")).to_contain_text("1 added, 0 changed, 0 unchanged, 0 repeated, 1 rejected")
+    counts = r"^\s*Added\s*1, new to the library\s*Rejected\s*1, no reports\s*$"
+    expect(page.locator("#outcome dl")).to_have_text(re.compile(counts))
     expect(page.locator("#outcome").get_by_role("row").last).to_contain_text("untitled.json")
 
 

@@ -36,11 +36,11 @@ class Gold:
 
 
 def find_gold_records(questions: Iterable[Question], records: Iterable[Record]) -> dict[str, set[str]]:
-    """The record ids of every gold id: those with that source id, `pmid:N` or record id."""
+    """The record ids of every gold id: those that go by it, or by `pmid:N`."""
     wanted = {gold_id for question in questions for gold_id in question.gold}
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        for name in {record.source_id, f"pmid:{record.pmid}", record.record_id} & wanted:
+        for name in {record.source_id, f"pmid:{record.pmid}", record.record_id, *record.other_ids} & wanted:
             found[str(name)].add(record.record_id)
     return dict(found)
 

@@ -102,7 +102,20 @@ def _file_name(source: str) -> str:
 def render_report(report: BuildReport) -> str:
     """What became of the files that were added."""
     rejected = [replace(item, file=_file_name(item.file)) for item in report.rejected[:SHOWN_REJECTIONS]]
-    return fill("report.html", report=report, rejected=rejected)
+    return fill("report.html", report=report, rejected=rejected, counts=_count_input(report))
+
+
+def _count_input(report: BuildReport) -> list[tuple[str, int, str]]:
+    """What became of the input, as (what, how much of it, what that means)."""
+    return [
+        ("Added", report.added, "new to the library"),
+        ("Changed", report.changed, "with another text or other data than before"),
+        ("Unchanged", report.unchanged, "as they were"),
+        ("Merged", report.merged, "the same report as another record, which they complete or correct"),
+        ("Repeated", report.duplicates, "given more than once"),
+        ("Removed", report.removed, ""),
+        ("Rejected", report.rejected_count, "no reports"),
+    ]
 
 
 def read_overview(build: OpenBuild) -> LibraryOverview:
