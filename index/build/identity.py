@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -30,6 +30,8 @@ MIN_WORDS = 10  # fewer stand in any long abstract
 MAX_CUT_SHARE = 0.95
 MAX_CUT_MARK_CHARS = 40
 
+CACHED_TEXTS = 64  # a record's are compared several times in a row
+
 _SIGNS = re.compile(r"[\W_]+")
 _LANDING_PAGES = ("https://doi.org/", "https://pubmed.ncbi.nlm.nih.gov/")
 _IDS = ("pmid", "doi", "pmcid")  # the one that is given to one report alone comes first
@@ -41,11 +43,11 @@ _FILE_NAME = re.compile(r".*\.\w{1,8}|<stdin>")
 def identity_keys(record: Record) -> list[str]:
     """What a record can be recognised by: its ids, its title, and how its abstract begins."""
     keys = [f"{name}:{value}" for name in _IDS if (value := getattr(record, name))]
-    title, abstract = _squeeze(record.title or ""), _squeeze(record.abstract)
+    title, start = _squeeze(record.title or ""), _squeeze(record.abstract[: 4 * START_CHARS])[:START_CHARS]
     if len(title) >= MIN_TITLE_CHARS:
         keys.append(f"title:{_digest(title)}")
-    if len(abstract) >= MIN_ABSTRACT_CHARS:
-        keys.append(f"abstract:{_digest(abstract[:START_CHARS])}")
+    if len(start) >= MIN_ABSTRACT_CHARS:
+        keys.append(f"abstract:{_digest(start)}")
     names = (record.source_id, record.record_id, *record.other_ids)
     return list(dict.fromkeys([*keys, *(name for name in names if name)]))
 
@@ -64,6 +66,8 @@ def same_reports(record: Record, candidates: Sequence[Record]) -> list[Record]:
     same = [known for known in candidates if is_same_report(known, record)]
     if any(_have_same_ids(*pair) is False for pair in combinations(same, 2)):  # a DOI that several reports share
         same = [known for known in same if _have_same_pmid(known, record) or _tell_the_same(known, record)]
+    if len(same) < 2:
+        return same
     chosen: list[Record] = []
     for known in sorted(same, key=partial(_nearness, record), reverse=True):
         is_told_by_text = _have_same_ids(known, record) is None
@@ -139,7 +143,7 @@ def _nearness(record: Record, known: Record) -> tuple[bool, bool, bool, bool, fl
         bool(_have_same_ids(known, record)),
         _squeeze(known.abstract) == _squeeze(record.abstract),
         known.source_id is not None and known.source_id == record.source_id,
-        _shared_words(known.abstract, record.abstract),
+        shared_words(known.abstract, record.abstract),
     )
 
 
@@ -176,13 +180,13 @@ def _titles_agree(first: Record, second: Record) -> bool:
     """Whether one title has most of the words of the other; one that is missing contradicts none."""
     if not first.title or not second.title:
         return True
-    return _shared_words(first.title, second.title) >= MIN_SHARED_TITLE
+    return shared_words(first.title, second.title) >= MIN_SHARED_TITLE
 
 
 def _share_words(first: Record, second: Record) -> bool:
     if min(len(_words(first.abstract)), len(_words(second.abstract))) < MIN_WORDS:
         return False
-    return _shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
+    return shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
 
 
 def _leads(new: Record, known: Record) -> bool:
@@ -201,9 +205,11 @@ def _leads(new: Record, known: Record) -> bool:
 def _is_cut(part: str, whole: str) -> bool:
     """Whether a text is the beginning of another one, perhaps with a mark at its end that says that it is cut."""
     part, whole = _squeeze(part), _squeeze(whole)
+    if len(part) > MAX_CUT_SHARE * len(whole):
+        return False
     differing = (place for place, (one, other) in enumerate(zip(part, whole, strict=False)) if one != other)
     shared = next(differing, min(len(part), len(whole)))
-    return len(part) <= MAX_CUT_SHARE * len(whole) and 0 < len(part) <= min(shared + MAX_CUT_MARK_CHARS, 2 * shared)
+    return 0 < len(part) <= min(shared + MAX_CUT_MARK_CHARS, 2 * shared)
 
 
 def _choose_id(known: Record, best: str) -> str:
@@ -234,15 +240,18 @@ def _is_file(source: str) -> bool:
     return _FILE_NAME.fullmatch(source) is not None
 
 
-def _shared_words(first: str, second: str) -> float:
+def shared_words(first: str, second: str) -> float:
+    """The share of the words of the shorter of two texts that stand in the longer one, 0 to 1."""
     shorter, longer = sorted((_words(first), _words(second)), key=len)
     return len(shorter & longer) / len(shorter) if shorter else 0.0
 
 
-def _words(text: str) -> set[str]:
-    return set(_SIGNS.split(_fold(text))) - {""}
+@lru_cache(CACHED_TEXTS)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_SIGNS.split(_fold(text))) - {""}
 
 
+@lru_cache(CACHED_TEXTS)
 def _squeeze(text: str) -> str:
     """The letters and digits of a text, in one case, without accents, Greek letters by their names."""
     return _SIGNS.sub("", _fold(text))
