@@ -33,6 +33,10 @@ def entry(**fields: str) -> str:
         pytest.param("one.\n\n  Two.", "one.\nTwo.", id="paragraphs"),
         pytest.param(r"a macro \href{x} alone", r"a macro \href{x} alone", id="what-the-decoder-fails-on-stays"),
         pytest.param("Harmless.\nOUTCOME: none", "Harmless.\nnone", id="labels-begin-lines"),
+        pytest.param(r"BP 140\90, (~4 mm) or ~5, $\sim$6", r"BP 140\90, (~4 mm) or ~5, ∼6", id="signs-for-themselves"),
+        pytest.param("Dr.~Ek gave 10~mg~daily", "Dr. Ek gave 10 mg daily", id="ties"),
+        pytest.param(r"cost $5 and $6 of \textbf{all}", "cost $5 and $6 of all", id="dollars"),
+        pytest.param("$n$ = $12$, $p<0.05$", "n = 12, p<0.05", id="short-mathematics"),
         pytest.param("p < 0.05 and > 3", "p < 0.05 and > 3", id="signs-of-html"),
     ],
 )

@@ -44,7 +44,12 @@ _NO_RECORDS = {"comment", "preamble", "string"}
 # What LaTeX marks: a word with a macro, braces or mathematics in it, and what these hold.
 _LATEX = re.compile(r"[\\${}~]|--|``|''")
 _WORD = re.compile(r"(?:\\.|\$[^$]*\$|\{(?:[^{}\\]|\\.|\{(?:[^{}\\]|\\.)*\})*\}|[^\s\\${}])+", re.DOTALL)
+# What stands for itself where a program that knows no LaTeX wrote it: 5%, 140\90, ~4 mm, $5 and $6.
 _COMMENT = re.compile(r"(?<!\\)%")
+_BACKSLASH = re.compile(r"\\(?=\d)")
+_TILDE = re.compile(r"(?<![\w.,;:)}$\\])~|~(?!\S)")
+_DOLLARS = re.compile(r"(?<!\\)\$([^$]*)(?<!\\)\$")
+_MATHEMATICS = re.compile(r".*[\\^_=<>{}+]|\s*(?:[A-Za-z]|[\d.,\s%-]+)\s*$", re.DOTALL)
 _SCRIPT = re.compile(r"(?:\$\s*([_^])\s*(?:\{([^{}$]*)\}|([^{}$\\]))\s*\$)|\\text(sub|super)script\{([^{}]*)\}")
 _SCRIPT_TAGS = {"_": "sub", "sub": "sub", "^": "sup", "super": "sup"}
 _ESCAPED = re.compile(r"\\([_%&#$])")
@@ -139,7 +144,15 @@ def _read_latex(value: str) -> str:
     """What a value says in LaTeX as plain text or HTML, in the lines that it came in."""
     if not _LATEX.search(_ESCAPED.sub("", value)):
         return _ESCAPED.sub(r"\1", value)
+    value = _DOLLARS.sub(
+        _escape_dollars, _TILDE.sub(r"\\textasciitilde{}", _BACKSLASH.sub(r"\\textbackslash{}", value))
+    )
     return _WORD.sub(_decode_word, _SCRIPT.sub(_mark_script, value))
+
+
+def _escape_dollars(found: re.Match[str]) -> str:
+    """Mathematics as it is; dollars that stand around words are dollars."""
+    return found[0] if _MATHEMATICS.match(found[1]) else rf"\${found[1]}\$"
 
 
 def _decode_word(found: re.Match[str]) -> str:
