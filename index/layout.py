@@ -125,22 +125,11 @@ def write_manifest(build_dir: Path, manifest: Manifest) -> None:
 
 
 def seal_files(build_dir: Path) -> dict[str, str]:
-    """Make all files of a build survive a crash; the SHA-256 of each that lasts, by its path in the build."""
+    """Make all files of a build survive a crash; the SHA-256 of each, by its path in the build."""
     paths = sorted(path for path in build_dir.rglob("*"))
     for folder in [build_dir, *(path for path in paths if path.is_dir())]:
         _sync_folder(folder)
-    digests = {path: _sync_file(path) for path in paths if path.is_file()}
-    lasting = [path for path in digests if not is_scratch(path)]
-    return {path.relative_to(build_dir).as_posix(): digests[path] for path in lasting}
-
-
-def is_scratch(path: Path) -> bool:
-    """Whether a file is none of the build's own: Chroma keeps few vectors in its database alone.
-
-    Then the files of the graph that it makes of them hold nothing, are never read, and are new at each opening.
-    """
-    links = path.with_name("link_lists.bin")
-    return path.suffix == ".bin" and links.exists() and links.stat().st_size == 0
+    return {path.relative_to(build_dir).as_posix(): _sync_file(path) for path in paths if path.is_file()}
 
 
 def digest_file(path: Path) -> str:

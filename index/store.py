@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 # Recall on clustered vectors is .98 at Chroma's default of 100 and 1.0 at 400, for a millisecond more a query.
-HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400}}
+# Chroma writes the graph out only after so many changes. What is not in the files each process that reads makes anew
+# at its first question, and if no change is, it writes into the build.
+HNSW: Any = {"hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": 1}}
 _DATABASE = "chroma.sqlite3"
 _SEAL = "keep_as_built"
 PORT, SECURE_PORT = 8000, 443  # where an address names none

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from index.errors import IndexMismatchError, NoIndexError
-from index.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, VECTORS_FILE, is_scratch
+from index.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, VECTORS_FILE
 from index.manifest import COPY_NAME, FILE_NAME, Manifest, read_manifest
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list
         if name not in there:
             findings.append(find_damage(name, MISSING))
         elif name not in manifest.files:
-            findings += [] if is_scratch(there[name]) else [_find_extra(name)]
+            findings.append(_find_extra(name))
         elif (problem := _compare(there[name], manifest.files[name], tell)) is not None:
             findings.append(find_damage(name, problem))
     return findings
