@@ -107,6 +107,8 @@ def _build(
     """One build from lock to publication; `fill` gives it its records."""
     layout = IndexLayout(settings.index_dir)
     started = time.monotonic()
+    if mode == "update":
+        layout.current_build()  # or else the folder would be made
     with layout.writing(wait=wait):
         previous = _open_sound(layout, settings, progress) if mode == "update" else None
 

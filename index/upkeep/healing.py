@@ -60,9 +60,9 @@ def find_build(layout: IndexLayout, progress: Progress) -> BuildState:
     Raises:
         NoIndexError: there is no build at all.
     """
-    finished = layout.finished_builds()
-    live = layout.live_build()
-    if live in finished or not finished:
+    finished, live = layout.finished_builds(), layout.live_build()
+    is_named = live is not None and live.is_dir() and live != layout.builds_dir
+    if is_named or not finished:
         return examine_build(layout.current_build(), progress)
     states = [examine_build(build_dir, progress) for build_dir in finished]
     return next((state for state in states if not state.findings), states[0])
