@@ -80,8 +80,7 @@ class VectorStore:
     @classmethod
     def _find(cls, client: Client, name: str, url: str | None) -> VectorStore:
         try:
-            with _asking(url):
-                return cls(client, client.get_collection(name, embedding_function=None), url)
+            return cls(client, client.get_collection(name, embedding_function=None), url)
         except BaseException:
             _close_client(client)
             raise
@@ -146,6 +145,21 @@ class VectorStore:
         _close_client(self._client)
 
 
+def drop_collection(name: str, url: str) -> bool:
+    """Remove a collection from a server; whether it is gone, or was never there (not: the server does not answer)."""
+    from chromadb.errors import NotFoundError
+
+    with suppress(NoIndexError):
+        client = _open_client(Path(), url)
+        try:
+            with _asking(url), suppress(NotFoundError):
+                client.delete_collection(name)
+            return True
+        finally:
+            _close_client(client)
+    return False
+
+
 def seal_vectors(path: Path) -> None:
     """Make the files of a closed collection stay as they are when they are opened.
 
@@ -199,13 +213,18 @@ def _sessions(client: Client) -> Iterator[Any]:
 
 @contextmanager
 def _asking(url: str | None) -> Iterator[None]:
-    """Say in words that the server at `url` does not answer."""
-    import httpx
+    """Say in words that the server at `url` does not answer, or has lost the collection."""
+    from chromadb.errors import NotFoundError
+    from httpx import TransportError
 
     try:
         yield
-    except httpx.TransportError as error:
+    except TransportError as error:
         raise _no_answer(url) from error
+    except NotFoundError as error:
+        raise NoIndexError(
+            f"the vectors are no longer in {url}", remedy="ask again, or build the index again"
+        ) from error
 
 
 def _no_answer(url: str | None) -> NoIndexError:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from index import DEMO_RECORDS, BuildReport, CaseciteError, Filters, Record, build_index, open_index, remove_records
+from assistant import Assistant
+from index import DEMO_RECORDS, Filters, Record, build_index, open_index, remove_records
 from index.errors import NoIndexError
-from index.store import VectorStore
+from index.layout import IndexLayout
+from index.store import VectorStore, drop_collection
 from index.types import Chunk
 
 from .chroma_server import ChromaServer, run_chroma_server
 
 AXES = np.eye(4, dtype=np.float32)
+# Forked from a process that has the heavy imports, and has run nothing of them yet.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["assistant.reader", "index.build", "sentence_transformers", __name__])
+QUESTION = "How long after quince cider did the rash begin?"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
     with run_chroma_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
@@ -35,7 +41,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str 
     """Where vectors are kept, by the setting too."""
     if request.param == "embedded":
         return None
-    address: str = request.getfixturevalue("server").url
+    address: str = request.getfixturevalue("chroma_server").url
     monkeypatch.setenv("CASECITE_CHROMA_URL", address)
     return address
 
@@ -162,3 +168,209 @@ class TestVectorStore:
         store.drop()
         with pytest.raises(NoIndexError, match=place.name):
             VectorStore.open(*place)
+
+
+CASE = {
+    "doi": "10.5555/one",
+    "title": "A rash after drinking quince cider",
+    "abstract": "A baker of 41 years had a rash. It began 3 hours after 200 ml of quince cider and went after 2 days.",
+    "year": 2001,
+}
+OTHER = {
+    "pmid": "77",
+    "abstract": "A diver of 29 years lost the hearing of her left ear at 18 m. Prednisolone 60 mg brought it back.",
+    "journal": "Journal of Invented Cases",
+    "year": 2011,
+}
+CORRECTED = OTHER | {
+    "abstract": "A diver of 29 years lost the hearing of her right ear at 30 m. Prednisolone 60 mg did not help at all."
+}
+
+
+def write_records(path: Path, *records: object) -> Path:
+    path.write_text("\n".join(map(json.dumps, records)), "utf-8")
+    return path
+
+
+class TestIndex:
+    """What an index does wherever its vectors are."""
+
+    @pytest.fixture(autouse=True)
+    def _vectors(self, url: str | None) -> None:
+        """Whole builds in each place."""
+
+    def test_an_update_adds_changes_and_removes(self, tmp_path: Path) -> None:
+        index_dir = tmp_path / "index"
+        build_index([write_records(tmp_path / "1.jsonl", CASE, OTHER)], index_dir)
+        index = open_index(index_dir)
+        new = {"pmid": "78", "abstract": "A tailor of 60 years fainted in a hot room and broke a wrist."}
+        report = build_index([write_records(tmp_path / "2.jsonl", CORRECTED, new)], index_dir, mode="update")
+        assert (report.added, report.changed, report.embedded) == (1, 1, 2)
+        (corrected, *_) = index.search("hearing loss of a diver")
+        assert "30 m" in corrected.record.abstract
+        remove_records(["10.5555/one"], index_dir)
+        assert {passage.record.record_id for passage in index.search("rash after cider")} == {"pmid:77", "pmid:78"}
+
+
+def build_ids(index_dir: Path) -> set[str]:
+    return {folder.name for folder in (index_dir / "builds").iterdir()}
+
+
+def own_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("CASECITE_")}
+
+
+def build_and_die(source: Path, index_dir: Path, settings: dict[str, str]) -> None:
+    """A process that is killed while it embeds."""
+
+    def die(step: str, done: int, total: int | None) -> None:
+        if step == "embedding chunks":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.environ |= settings
+    build_index([source], index_dir, progress=die)
+
+
+def update(source: Path, index_dir: Path, settings: dict[str, str]) -> None:
+    """A process that waits for its turn to write."""
+    os.environ |= settings
+    build_index([source], index_dir, mode="update", wait=True)
+
+
+def ask(index_dir: Path, settings: dict[str, str], asked: Any, is_over: Any, answers: Any) -> None:
+    """A process that answers; it sends what it answered, and from which build."""
+    os.environ |= settings
+    found = []
+    with Assistant.open(index_dir) as assistant:
+        while not found or not is_over.is_set() or found[-1][1] != IndexLayout(index_dir).current_build().name:
+            answer = assistant.ask(QUESTION)
+            found.append((answer.text, answer.index_id))
+            asked.set()
+    answers.put(found)
+
+
+class TestServer:
+    """What only a server brings with it."""
+
+    @pytest.fixture(autouse=True)
+    def _address(self, chroma_server: ChromaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CASECITE_CHROMA_URL", chroma_server.url)
+
+    @pytest.fixture
+    def index_dir(self, tmp_path: Path, own_collections: Callable[[], set[str]]) -> Path:
+        """An index of one record."""
+        build_index([write_records(tmp_path / "first.jsonl", CASE)], tmp_path / "index")
+        return tmp_path / "index"
+
+    @pytest.fixture
+    def own_collections(self, chroma_server: ChromaServer) -> Callable[[], set[str]]:
+        """The builds whose collections came to the server since the test began."""
+        before = chroma_server.collections()
+        return lambda: {name.removeprefix("casecite-") for name in chroma_server.collections() - before}
+
+    def test_searches_find_the_same_as_on_the_disk(self, tmp_path: Path, demo_index_dir: Path) -> None:
+        build_index([DEMO_RECORDS], tmp_path)
+        here, demo = open_index(tmp_path), open_index(demo_index_dir)
+        for query in ("bone density gain with romosozumab", "overdose in a child", "kidney failure"):
+            for filters in (None, Filters(year_from=2012, year_to=2019)):
+                found = here.search(query, 10, filters)
+                expected = demo.search(query, 10, filters)
+                assert [passage.chunk for passage in found] == [passage.chunk for passage in expected]
+                assert [passage.score for passage in found] == pytest.approx([passage.score for passage in expected])
+
+    def test_collections_of_removed_builds_are_removed(
+        self, tmp_path: Path, own_collections: Callable[[], set[str]]
+    ) -> None:
+        for _ in range(3):
+            build_index([write_records(tmp_path / "in.jsonl", CASE, OTHER)], tmp_path / "index")
+        assert len(own_collections()) == 2
+        assert own_collections() == build_ids(tmp_path / "index")
+
+    def test_the_next_build_removes_what_a_killed_one_left_on_the_server(
+        self, tmp_path: Path, index_dir: Path, own_collections: Callable[[], set[str]]
+    ) -> None:
+        killed = PROCESSES.Process(target=build_and_die, args=(tmp_path / "first.jsonl", index_dir, own_settings()))
+        killed.start()
+        killed.join(60)
+        assert killed.exitcode == -signal.SIGKILL
+        assert len(own_collections()) == 2
+        build_index([tmp_path / "first.jsonl"], index_dir)
+        assert own_collections() == build_ids(index_dir)
+
+    def test_two_processes_answer_while_four_wait_for_their_turn_to_write(
+        self, tmp_path: Path, index_dir: Path, own_collections: Callable[[], set[str]]
+    ) -> None:
+        settings, is_over, answers = own_settings(), PROCESSES.Event(), PROCESSES.Queue()
+        asked = [PROCESSES.Event(), PROCESSES.Event()]
+        readers = [PROCESSES.Process(target=ask, args=(index_dir, settings, each, is_over, answers)) for each in asked]
+        sources = [write_records(tmp_path / f"{n}.jsonl", OTHER | {"pmid": str(n)}) for n in range(1, 5)]
+        writers = [PROCESSES.Process(target=update, args=(source, index_dir, settings)) for source in sources]
+        for process in readers:
+            process.start()
+        assert all(each.wait(60) for each in asked)
+        for process in writers:
+            process.start()
+        for process in writers:
+            process.join(60)
+        is_over.set()
+        found = [answers.get(timeout=60) for _ in readers]
+        for process in readers:
+            process.join(60)
+        assert [process.exitcode for process in (*writers, *readers)] == [0] * 6
+        assert open_index(index_dir).manifest.record_count == 5
+        assert {text for answers in found for text, _ in answers} == {found[0][0][0]}
+        assert "3 hours" in found[0][0][0]
+        assert own_collections() == build_ids(index_dir)
+
+    def test_a_server_that_goes_down_is_named_and_the_old_index_answers_when_it_is_back(
+        self, tmp_path: Path, index_dir: Path, chroma_server: ChromaServer
+    ) -> None:
+        def take_down(step: str, done: int, total: int | None) -> None:
+            if step == "embedding chunks":
+                chroma_server.stop()
+
+        index = open_index(index_dir)
+        source = write_records(tmp_path / "second.jsonl", OTHER)
+        down = rf"no Chroma server answers at {chroma_server.url} \(start it \(chroma run"
+        try:
+            with pytest.raises(NoIndexError, match=down):
+                build_index([source], index_dir, mode="update", progress=take_down)
+            with pytest.raises(NoIndexError, match=down):
+                index.search("rash after cider")
+        finally:
+            chroma_server.start()
+        assert [passage.record.doi for passage in index.search("rash after cider")] == ["10.5555/one"]
+        assert build_index([source], index_dir, mode="update").record_count == 2
+
+    def test_a_server_that_hangs_is_not_waited_for_without_end(
+        self, index_dir: Path, chroma_server: ChromaServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("index.store.ANSWER_TIMEOUT_S", 0.3)
+        index = open_index(index_dir)
+        chroma_server.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(NoIndexError, match="no Chroma server answers"):
+                index.search("rash after cider")
+        finally:
+            chroma_server.send_signal(signal.SIGCONT)
+        assert index.search("rash after cider")
+
+    def test_connections_are_closed(self, index_dir: Path, chroma_server: ChromaServer) -> None:
+        gc.collect()
+        before = chroma_server.connections()
+        index = open_index(index_dir)
+        index.search("rash after cider")
+        assert chroma_server.connections() > before
+        index.close()
+        gc.collect()
+        assert chroma_server.connections() == before
+
+    def test_a_collection_that_was_removed_by_hand_is_missed(
+        self, index_dir: Path, chroma_server: ChromaServer
+    ) -> None:
+        index = open_index(index_dir)
+        assert drop_collection(index.manifest.collection, chroma_server.url)
+        with pytest.raises(NoIndexError, match=rf"the vectors are no longer in {chroma_server.url}"):
+            index.search("rash after cider")
+        with pytest.raises(NoIndexError, match=rf"the vectors {index.manifest.collection} are not in"):
+            open_index(index_dir)
