@@ -49,7 +49,7 @@ def test_year_and_journal_options_filter(casecite: Casecite, demo_index_dir: Pat
         pytest.param(["ask"], 2, "Missing argument", id="no question"),
         pytest.param(["ask", BMD, "--top-k", "0"], 2, "setting top_k", id="setting out of range"),
         pytest.param(["ask", BMD, "--llm", "gpt"], 2, "name it as provider:model", id="chat model without provider"),
-        pytest.param(["index", "build"], 2, "no records to build from", id="nothing to build"),
+        pytest.param(["index", "update"], 2, "no records to add", id="nothing to add"),
         pytest.param(["index", "build", "nowhere.jsonl"], 2, "no file or folder at nowhere.jsonl", id="missing file"),
         pytest.param(["frobnicate"], 2, "No such command", id="unknown command"),
     ],
@@ -79,7 +79,8 @@ def test_build_reports_what_it_did_and_names_what_it_rejected(casecite: Casecite
     assert run.returncode == 0
     assert "40 records in" in run.stdout
     assert "rejected: in.jsonl, line 41: abstract: no text" in run.stdout
-    assert "reading records ..." in run.stderr
+    assert "reading records: 41 in " in run.stderr
+    assert "all rejected input: made/builds/" in run.stdout
     info = json.loads(casecite("index", "info", "--json", "--index", "made").stdout)
     assert (info["record_count"], info["rejected_count"]) == (40, 1)
     assert "all-MiniLM-L6-v2 (384 dimensions" in casecite("index", "info", "--index", "made").stdout
