@@ -76,7 +76,7 @@ def test_records_are_added_while_others_ask_and_are_then_cited(
     held = f"The library now holds {40 + 1 + MANY} reports"
     expect(editor.locator("#outcome")).to_contain_text(held, timeout=ANSWER_MS)
     expect(editor.locator("#outcome dl")).to_have_text(re.compile(rf"^\s*Added\s*{1 + MANY:,}, new to the library\s*$"))
-    expect(editor.locator(".facts")).to_contain_text(f"{40 + 1 + MANY}, in")
+    expect(editor.locator("#library .facts")).to_contain_text(f"{40 + 1 + MANY}, in")
     expect(editor.locator("#heading")).to_contain_text(f"{40 + 1 + MANY} reports")
     expect(ask(reader, NEW_QUESTION)).to_contain_text("His selenium level was 412 ug/L.")
     cite(answers(reader).last, 1).click()
