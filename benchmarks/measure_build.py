@@ -1,83 +1,130 @@
-"""What a build costs against the model's bare `encode` over the same chunks: writes docs/results/build.json.
+"""What a build costs, beside the pipeline that tutorials teach and beside the bare `encode` of the same chunks.
 
-    python benchmarks/measure_build.py ../shared/data/cases/records.jsonl.gz
+    python -m benchmarks.measure_build ../shared/data/cases/records.jsonl.gz ENVIRONMENT [--records N] [--rounds N]
 
-The bare encode runs before and after the build, in the same process, and the mean of both is the yardstick.
+Runs the three in turn, each in a process of its own, and writes the medians to docs/results/build.json. ENVIRONMENT is
+the folder of the other pipeline's virtual environment, outside the checkout; it is made if it is not there (2 GB).
 """
 
 from __future__ import annotations
 
+import gzip
 import json
-import resource
+import os
+import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from datetime import date
+from itertools import islice
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from sentence_transformers import SentenceTransformer
-
-from index import Record, build_index, open_index, read_records
-from index.chunking import chunk_record, embedding_text
-from index.embedding import BATCH_SIZE, load_embedder
+from benchmarks import canonical_pipeline
+from benchmarks.canonical_pipeline import make_environment, queries_of, time_queries
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "build.json"
+Figures = dict[str, float]
 
 
-def main(source: str) -> None:
-    """Encode, build, encode again, and write the figures."""
-    records = [record for record in read_records([source]) if isinstance(record, Record)]
-    texts = [embedding_text(record, chunk) for record in records for chunk in chunk_record(record)]
-    del records
-    model = load_embedder().model
-    before = time_encode(model, texts)
-    memory_before = peak_memory_mb()
+def main(source: Path, environment: Path, records: int | None, rounds: int) -> None:
+    """Measure, print and write the figures."""
+    if not environment.exists():
+        make_environment(environment)
     with tempfile.TemporaryDirectory() as folder:
-        report = build_index([source], folder)
-        disk_mb = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
-        query_ms = time_search(folder)
-    after = time_encode(model, texts)
-    encode_s = (before + after) / 2
-    measures = {
-        "records": f"{report.record_count:,}",
-        "chunks": f"{report.chunk_count:,}",
-        "build": f"{report.seconds:.0f} s, {report.record_count / report.seconds:.0f} records a second",
-        "bare encode of the same chunks": f"{encode_s:.0f} s ({before:.0f} s before, {after:.0f} s after)",
-        "build / bare encode": f"{report.seconds / encode_s:.2f}",
-        "peak memory before the build (model loaded, chunks encoded)": f"{memory_before:.0f} MB",
-        "peak memory after it": f"{peak_memory_mb():.0f} MB",
-        "index on disk": f"{disk_mb:.0f} MB, {disk_mb * 1e3 / report.record_count:.1f} kB a record",
-        "hybrid search, median of 100": f"{query_ms:.0f} ms",
+        sample = Path(folder) / "records.jsonl"
+        count = write_sample(source, sample, records)
+        runs = [measure_all(environment, sample) for _ in range(rounds)]
+    result = {
+        "date": date.today().isoformat(),
+        "command": "python -m benchmarks.measure_build ../shared/data/cases/records.jsonl.gz ENVIRONMENT",
+        "records": count,
+        "rounds": rounds,
+        "packages": canonical_pipeline.PACKAGES,
+        **{name: medians([run[name] for run in runs]) for name in runs[0]},
     }
-    command = "python benchmarks/measure_build.py cases/records.jsonl.gz"
-    result = {"command": command, "date": date.today().isoformat(), "measures": measures}
-    TARGET.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    print(json.dumps(measures, indent=2))
+    TARGET.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps(result, indent=1))
 
 
-def time_encode(model: SentenceTransformer, texts: list[str]) -> float:
-    """Seconds that the model needs for the texts, given all at once (it sorts them by length)."""
+def write_sample(source: Path, sample: Path, records: int | None) -> int:
+    """The first records of a file of JSON lines, and how many these are."""
+    with gzip.open(source, "rt", encoding="utf-8") as lines:
+        taken = list(islice(lines, records))
+    sample.write_text("".join(taken), "utf-8")
+    return len(taken)
+
+
+def measure_all(environment: Path, sample: Path) -> dict[str, Figures]:
+    """The three parts, one after another."""
+    here = [sys.executable, "-m", "benchmarks.measure_build"]
+    other = [str(environment / "bin" / "python"), canonical_pipeline.__file__]
+    return {
+        "canonical": measure([*other, str(sample)]),
+        "casecite": measure([*here, "--part", "build", str(sample)]),
+        "encode": measure([*here, "--part", "encode", str(sample)]),
+    }
+
+
+def measure(command: list[str]) -> Figures:
+    """What a command prints, given a folder to fill; its peak memory, and the size of what it left in the folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen([*command, folder], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{' '.join(command)} failed")
+        disk_mb = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+    figures: Figures = json.loads(printed.splitlines()[-1])
+    return figures | {"peak_mb": usage.ru_maxrss / 1_024, "disk_mb": disk_mb}
+
+
+def medians(runs: list[Figures]) -> Figures:
+    """Figure by figure."""
+    return {name: round(median(run[name] for run in runs), 2) for name in runs[0]}
+
+
+def build(sample: str, folder: str) -> Figures:
+    """Build an index and ask it; `seconds` holds the imports and the loading of the model, too."""
+    from index import build_index, open_index
+
+    report = build_index([sample], folder)
+    records = [json.loads(line) for line in Path(sample).read_text("utf-8").splitlines()]
+    query_ms = time_queries(open_index(folder).search, queries_of(records))
+    return {"seconds": report.seconds, "chunks": report.chunk_count, "query_ms": query_ms}
+
+
+def encode(sample: str, _: str) -> Figures:
+    """Encode the chunks with the model that builds use, loaded before; all at once, as it sorts them by length."""
+    from index import Record, read_records
+    from index.chunking import chunk_record, embedding_text
+    from index.embedding import load_embedder
+
+    records = [record for record in read_records([sample]) if isinstance(record, Record)]
+    texts = [embedding_text(record, chunk) for record in records for chunk in chunk_record(record)]
+    embedder = load_embedder()
     started = time.perf_counter()
-    model.encode_document(texts, batch_size=BATCH_SIZE, convert_to_numpy=True, show_progress_bar=False)
-    return time.perf_counter() - started
+    embedder.embed_documents(texts)
+    return {"seconds": time.perf_counter() - started, "chunks": len(texts)}
 
 
-def time_search(index_dir: str) -> float:
-    """The median milliseconds of a hybrid search for one of a hundred beginnings of abstracts."""
-    index = open_index(index_dir)
-    queries = [record.abstract[:80] for record, _ in index.current().iter_records()][::80][:100]
-    times = []
-    for query in queries:
-        started = time.perf_counter()
-        index.search(query)
-        times.append((time.perf_counter() - started) * 1_000)
-    return sorted(times)[len(times) // 2]
-
-
-def peak_memory_mb() -> float:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+def arguments() -> Any:
+    """What was asked."""
+    parser = ArgumentParser()
+    parser.add_argument("source", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--records", type=int, help="only the first so many")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--part", choices=["build", "encode"], help="only this, in this process")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    asked = arguments()
+    if asked.part:
+        print(json.dumps({"build": build, "encode": encode}[asked.part](str(asked.source), str(asked.folder))))
+    else:
+        main(asked.source, asked.folder, asked.records, asked.rounds)

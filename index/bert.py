@@ -20,7 +20,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 def use_packed_layers(model: nn.Module) -> None:
     """Give each BERT within a model that stays on this processor the layers of this module; leave others alone."""
     for bert in [module for module in model.modules() if isinstance(module, BertModel) and _can_be_packed(module)]:
-        bert.encoder = PackedEncoder(bert)
+        bert.add_module("encoder", PackedEncoder(bert))
 
 
 def _can_be_packed(bert: BertModel) -> bool:
@@ -32,7 +32,8 @@ def _can_be_packed(bert: BertModel) -> bool:
 def _has_fused_kernels() -> bool:
     """Whether this torch has oneDNN's kernels, which those that `torch.compile` makes call too."""
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return is_x86 and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    is_there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return is_x86 and is_there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class PackedEncoder(nn.Module):
@@ -70,9 +71,11 @@ class _Layer:
         self._norm = layer.output.LayerNorm
 
     def __call__(self, rows: Tensor, lengths: Sequence[int]) -> Tensor:
-        attended = torch.cat([self._attend(text) for text in self._query_key_value(rows).split(lengths)])
+        texts = torch.split_with_sizes(self._query_key_value(rows), lengths)
+        attended = torch.cat([self._attend(text) for text in texts])
         rows = self._mix_norm(self._mix.add_to(rows, attended))
-        return self._norm(self._narrow.add_to(rows, self._widen(rows, "gelu")))
+        result: Tensor = self._norm(self._narrow.add_to(rows, self._widen(rows, "gelu")))
+        return result
 
     def _attend(self, text: Tensor) -> Tensor:
         """What each token of a text takes from the others: shape (tokens, size), from (tokens, 3 * size)."""
