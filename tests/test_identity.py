@@ -186,6 +186,9 @@ def test_records_of_one_report_become_one_in_any_order(
         ),
         pytest.param(REPORT, REPORT | {"abstract": OTHER_ABSTRACT}, id="same title, other text"),
         pytest.param(
+            REPORT, {"title": TITLE, "abstract": ABSTRACT.replace("41 years", "47 years")}, id="same words, another age"
+        ),
+        pytest.param(
             {"title": TITLE, "abstract": ABSTRACT}, {"title": TITLE, "abstract": "A baker."}, id="a text of two words"
         ),
         pytest.param({"doi": "10.5555/a", **SHORT}, {"pmid": "501", **SHORT}, id="letters called Reply"),

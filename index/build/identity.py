@@ -159,7 +159,11 @@ def _tell_the_same(first: Record, second: Record) -> bool:
     one, other = _squeeze(first.abstract), _squeeze(second.abstract)
     if one == other:
         return agrees or len(one) >= MIN_ABSTRACT_CHARS
-    return agrees and not _are_numbered_apart(first, second) and _share_words(first, second)
+    if not agrees or _are_numbered_apart(first, second) or not _share_words(first, second):
+        return False
+    has_same_number = first.source_id is not None and first.source_id == second.source_id
+    is_cut = _is_cut(first.abstract, second.abstract) or _is_cut(second.abstract, first.abstract)
+    return has_same_number or is_cut or _figures_agree(first.abstract, second.abstract)
 
 
 def _tell_of_others(first: Record, second: Record) -> bool:
@@ -181,6 +185,12 @@ def _titles_agree(first: Record, second: Record) -> bool:
     if not first.title or not second.title:
         return True
     return shared_words(first.title, second.title) >= MIN_SHARED_TITLE
+
+
+def _figures_agree(first: str, second: str) -> bool:
+    """Whether one text has all figures of the other: another age or dose may be another patient's."""
+    one, other = ({word for word in _words(text) if any(map(str.isdigit, word))} for text in (first, second))
+    return one <= other or other <= one
 
 
 def _share_words(first: Record, second: Record) -> bool:
