@@ -19,7 +19,7 @@ BLOCK_BYTES = 1_048_576
 DIFFERS = "differs from what was built"
 MISSING = "is missing"
 
-_MEANINGS = {
+MEANINGS = {
     RECORDS_FILE: "the records are damaged",
     "lexical": "the search for words is damaged",
     "vectors": "the search for meaning is damaged",
@@ -50,7 +50,7 @@ class Finding:
 
 def find_damage(name: str, problem: str) -> Finding:
     """What is wrong with a part, by its path in the build, and what that means."""
-    meanings = (meaning for known, meaning in _MEANINGS.items() if name.startswith(known))
+    meanings = (meaning for known, meaning in MEANINGS.items() if name.startswith(known))
     return Finding(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
 
 
