@@ -91,7 +91,7 @@ def update(
 
 @index_app.command()
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="ID...", help="DOIs, PubMed numbers, or other ids of records.")],
+    names: Annotated[list[str], typer.Argument(metavar="ID", help="DOIs, PubMed numbers, or other ids of records.")],
     wait: WaitOption = False,
     index: IndexOption = None,
     as_json: ReportOption = False,
