@@ -1,7 +1,7 @@
 """How fast the packed layers of `index.bert` are beside the model's own, and how near their vectors are to float32's.
 
-`python -m benchmarks.compare_encoders ../shared/data/cases/records.jsonl.gz [CHUNKS]` encodes the same chunks by all, in
-turn, in one process, round after round, and writes docs/results/encoding.json.
+`python -m benchmarks.compare_encoders ../shared/data/cases/records.jsonl.gz [CHUNKS]` writes
+docs/results/encoding.json. All encode the same chunks in turn, in one process, round after round.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ PROMPTS = {"query": "Represent this question: ", "document": "Represent this rep
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    """A third of the demo's chunks; one longer than the model reads, some of a few words."""
+    """A sixth of the demo's chunks; one longer than the model reads, some of a few words."""
     records = [record for record in read_records([DEMO_RECORDS]) if isinstance(record, Record)]
-    chunks = [embedding_text(record, chunk) for record in records[::3] for chunk in chunk_record(record)]
+    chunks = [embedding_text(record, chunk) for record in records[::6] for chunk in chunk_record(record)]
     return [*chunks, " ".join(chunks[:4]), "Fever.", "BMD under romosozumab", "10 μg/m²", " ", ""]
 
 
