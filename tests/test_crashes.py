@@ -1,0 +1,369 @@
+"""An index survives what machines do: processes that are killed, power cuts, full disks, and many at work at once.
+
+Each test does it: real processes, real signals, a real small disk. See docs/index-safety.md.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from pathlib import Path
+from random import Random
+from statistics import median
+
+import numpy as np
+import pytest
+
+from index import BuildReport, open_index
+from index.build import Mode
+from index.errors import BuildFailedError
+from index.layout import IndexLayout
+from index.lexical import LexicalIndex
+from index.record_store import RecordStore
+from index.settings import PACKAGED_EMBEDDER
+from index.store import VectorStore
+
+from . import crash_workers as workers
+from .conftest import CASECITE
+from .crash_workers import Build, State, in_new_process, records_of
+
+SEED = 20_261_129
+NUMBERS = range(1, 25)
+
+
+@pytest.fixture(scope="session")
+def static_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model that takes no time: the mean of a random vector for each word."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = {"[UNK]", *"0123456789", *" ".join(records_of(0, [0]).values()).replace(".", " ").split()}
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(sorted(words))}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
+    )
+    weights = np.random.default_rng(SEED).normal(size=(tokenizer.get_vocab_size(), 16)).astype(np.float32)
+    folder = tmp_path_factory.mktemp("static-model")
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)]).save(str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _model(monkeypatch: pytest.MonkeyPatch, static_embedder: Path) -> None:
+    monkeypatch.setenv("CASECITE_EMBEDDER", str(static_embedder))
+
+
+class Life:
+    """An index, what it holds, and what it held before."""
+
+    def __init__(self, folder: Path, embedder: Path) -> None:
+        self.index_dir = folder / "index"
+        self.embedder = embedder
+        self.history: list[State] = []
+        self._source = folder / "records.jsonl"
+        self._versions = count(1)
+        self.finish("rebuild")
+
+    def next(self, mode: Mode) -> tuple[Build, State]:
+        """A build of new versions of all records, or an update of three and a new one; what the index holds then."""
+        version = next(self._versions)
+        changed = records_of(version, NUMBERS if mode == "rebuild" else (*NUMBERS[:3], 10_000 + version))
+        build = Build(self.index_dir, workers.write_records(self._source, changed), mode, self.embedder)
+        return build, changed if mode == "rebuild" else self.history[-1] | changed
+
+    def finish(self, mode: Mode) -> BuildReport:
+        """A build that nobody kills."""
+        build, after = self.next(mode)
+        report: BuildReport = in_new_process(build.run)
+        self.history.append(after)
+        return report
+
+    def look(self, after: State) -> bool:
+        """Whether a new process finds the new records; it must find them or those before, and nothing between."""
+        found = in_new_process(workers.read_state, self.index_dir, self.embedder)
+        assert found in (self.history[-1], after)
+        if found == after:
+            self.history.append(after)
+        return bool(found == after)
+
+    def assert_nothing_is_left_behind(self) -> None:
+        """The next build succeeds, and removes what killed ones left."""
+        before = IndexLayout(self.index_dir).current_build()
+        report = self.finish("update")
+        assert in_new_process(workers.read_state, self.index_dir, self.embedder) == self.history[-1]
+        assert {path.name for path in (self.index_dir / "builds").iterdir()} == {before.name, report.build_id}
+        assert {path.name for path in self.index_dir.iterdir()} == {"CURRENT", "builds", "write.lock"}
+
+
+@pytest.fixture
+def life(tmp_path: Path, static_embedder: Path) -> Iterator[Life]:
+    """In memory, where that can be: a killed process leaves the same there, and a sync takes no time."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        yield Life(Path(folder), static_embedder)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", ["rebuild", "update"])
+def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, tmp_path: Path, mode: Mode) -> None:
+    random, stop, kills = Random(SEED), tmp_path / "stop", 0
+    seconds = median(life.finish(mode).seconds for _ in range(3))
+    with ProcessPoolExecutor(1, mp_context=workers.CONTEXT) as pool:
+        reader = pool.submit(workers.ask_until, stop, life.index_dir, life.embedder)
+        start = len(life.history) - 1
+        while kills < 30:
+            build, after = life.next(mode)
+            kills += workers.kill_after(random.random() * seconds, build)
+            life.look(after)
+        life.finish(mode)
+        stop.touch()
+        seen, questions = reader.result()
+    assert questions >= 30
+    states = iter(life.history[start:])
+    assert all(state in states for state in seen), "the reader sees one state after the other, and none between"
+    life.assert_nothing_is_left_behind()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("mode", "calls", "step"),
+    [
+        pytest.param("update", ("fsync",), 1, id="every fsync of an update"),
+        pytest.param("rebuild", ("mkdir", "replace", "rmdir", "unlink"), 3, id="making and removing files of a build"),
+    ],
+)
+def test_the_process_group_is_killed_in_place_of_a_call(
+    life: Life, mode: Mode, calls: tuple[str, ...], step: int
+) -> None:
+    """Among them: between the manifest and CURRENT, between CURRENT and its folder, while old builds are removed."""
+    outcomes = []
+    life.finish(mode)
+    life.finish(mode)
+    for last in count(1, step):
+        build, after = life.next(mode)
+        killed = workers.was_killed(workers.start(workers.build_until_call, build, calls, last))
+        outcomes.append(life.look(after))
+        if not killed:
+            break
+    assert len(outcomes) > 10
+    assert outcomes[0] is False
+    assert outcomes[-2:] == [True, True], "after CURRENT is replaced the new build answers"
+    life.assert_nothing_is_left_behind()
+
+
+@pytest.mark.timeout(300)
+def test_a_power_cut_at_any_sync_leaves_the_old_records_or_the_new(tmp_path: Path, static_embedder: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    live = None
+    for number, mode in enumerate(("rebuild", "update", "update")):
+        source = workers.write_records(tmp_path / "records.jsonl", records_of(number, NUMBERS[: 10 + number]))
+        build = Build(disk / "index", source, mode, static_embedder)
+        saved = tmp_path / f"saved-{number}"
+        seen, new = in_new_process(workers.cut_power_at_every_sync, build, saved, SEED)
+        assert {found for _, found in seen} == {live, new}
+        strict = [found for policy, found in seen if policy == workers.STRICT]
+        assert len(strict) > 15
+        assert strict == sorted(strict, key=lambda found: found == new), "a build that answered is not lost again"
+        assert strict[-1] == new, "what was reported as done is durable"
+        images = list(saved.iterdir())
+        assert images
+        for image in images:
+            in_new_process(Build(image / "index", source, "rebuild", static_embedder).run)
+            state = in_new_process(workers.read_state, image / "index", static_embedder)
+            assert state == records_of(number, NUMBERS[: 10 + number])
+        live = new
+
+
+def test_ctrl_c_right_after_publication_keeps_the_new_build(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def interrupt(source: Path, target: Path) -> None:
+        replace(source, target)
+        if Path(target).name == "CURRENT":
+            signal.raise_signal(signal.SIGINT)
+
+    build, after = life.next("update")
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build.run()
+    monkeypatch.undo()
+    assert life.look(after)
+    life.assert_nothing_is_left_behind()
+
+
+def test_builders_are_one_at_a_time_and_a_killed_one_holds_up_nobody(life: Life, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    first, after = life.next("update")
+    holder = workers.start(workers.hold_build, first, release)
+    second = Build(life.index_dir, first.source, "update", life.embedder)
+    refused = in_new_process(workers.refusal, second)
+    assert refused == f"another build is writing {life.index_dir} (wait until it has finished, or end it)"
+    holder.kill()
+    assert workers.was_killed(holder)
+    in_new_process(second.run)
+    assert life.look(after)
+
+
+def test_builders_that_wait_all_get_their_records_in(life: Life, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    first, after = life.next("update")
+    sources = [
+        workers.write_records(tmp_path / f"{number}.jsonl", records_of(7, [2_000 + number])) for number in range(4)
+    ]
+    holder = workers.start(workers.hold_build, first, release)
+    with ProcessPoolExecutor(4, mp_context=workers.CONTEXT) as pool:
+        queued = [Build(life.index_dir, source, "update", life.embedder, wait=True) for source in sources]
+        reports = [pool.submit(build.run) for build in queued]
+        time.sleep(0.5)
+        assert not any(report.done() for report in reports)
+        release.touch()
+        assert sorted(report.result().record_count for report in reports) == [26, 27, 28, 29]
+    assert not workers.was_killed(holder)
+    assert life.look(after | records_of(7, range(2_000, 2_004)))
+
+
+def test_a_reader_with_an_old_build_open_answers_whatever_is_published(life: Life) -> None:
+    index = open_index(life.index_dir)
+    in_flight = index.current()
+    assert workers.ask(in_flight) == life.history[0]
+    for _ in range(3):
+        life.finish("update")
+    assert workers.ask(index.current()) == life.history[-1]
+    assert workers.ask(in_flight) == life.history[0]
+    assert not in_flight.build_dir.exists()
+
+
+def test_a_build_that_is_removed_while_it_is_being_opened_is_not_missed(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import search
+
+    open_build, passed = search.open_build, []
+
+    def open_late(*arguments: object) -> object:
+        if not passed:
+            passed.extend(life.finish("update") for _ in range(2))
+        return open_build(*arguments)
+
+    monkeypatch.setattr(search, "open_build", open_late)
+    assert workers.ask(open_index(life.index_dir).current()) == life.history[-1]
+
+
+def test_the_build_before_is_kept_whatever_the_clock_says(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter("321")
+    monkeypatch.setattr(IndexLayout, "new_build", lambda layout: layout.builds_dir / next(names))
+    for _ in range(3):
+        life.next("update")[0].run()
+    assert {path.name for path in (life.index_dir / "builds").iterdir()} == {"2", "1"}
+
+
+def test_opening_asking_and_killing_readers_changes_no_byte_of_a_build(life: Life, tmp_path: Path) -> None:
+    """Of a build with more vectors than Chroma keeps before it writes them out."""
+    many = workers.write_records(tmp_path / "many.jsonl", records_of(1, range(1, 1_201)))
+    in_new_process(Build(life.index_dir, many, "rebuild", life.embedder).run)
+    stop = tmp_path / "stop"
+    with ProcessPoolExecutor(2, mp_context=workers.CONTEXT) as pool:
+        readers = [pool.submit(workers.find_first, stop, life.index_dir, life.embedder) for _ in range(2)]
+        killed = workers.start(workers.keep_asking, life.index_dir, life.embedder)
+        killed.kill()
+        assert workers.was_killed(killed)
+        stop.touch()
+        assert all(reader.result() for reader in readers)
+    build_dir = IndexLayout(life.index_dir).current_build()
+    assert workers.changed_files(build_dir) == []
+    report = in_new_process(life.next("update")[0].run)
+    assert (report.record_count, report.embedded) == (1_201, 4)
+    assert workers.changed_files(build_dir) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("mode", ["rebuild", "update"])
+def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
+    small_disk: Path, static_embedder: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    life = Life(small_disk, static_embedder)
+    filler = small_disk / "filler"
+    steps = [
+        (IndexLayout, "new_build"),
+        (RecordStore, "create"),
+        (RecordStore, "commit"),
+        (LexicalIndex, "create"),
+        (LexicalIndex, "add"),
+        (VectorStore, "create"),
+        (VectorStore, "add"),
+        (IndexLayout, "publish"),
+        (os, "replace"),
+    ]
+    for owner, name in steps:
+        build, after = life.next(mode)
+        files = sorted(small_disk.rglob("*"))
+        original = getattr(owner, name)
+
+        def fill_before(*args: object, original: object = original, **kwargs: object) -> object:
+            fill(filler)
+            assert workers.ask(open_index(life.index_dir).current()) == life.history[-1]
+            return original(*args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, fill_before)
+            with pytest.raises(BuildFailedError, match=r"the disk that holds .* is full; .*free some space"):
+                build.run()
+        filler.unlink()
+        assert sorted(small_disk.rglob("*")) == files, f"{name} leaves something behind"
+        assert not life.look(after)
+    life.assert_nothing_is_left_behind()
+
+
+def fill(path: Path) -> None:
+    """Take all space that is left."""
+    with path.open("ab", buffering=0) as stream:
+        try:
+            while True:
+                stream.write(b"." * 4_096)
+        except OSError:
+            pass
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_of_the_installed_command_with_the_packaged_model(
+    tmp_path: Path, demo_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASECITE_EMBEDDER", PACKAGED_EMBEDDER)
+    index_dir = tmp_path / "index"
+    shutil.copytree(demo_index_dir, index_dir)
+    old = workers.ask(open_index(index_dir).current())
+    new = old | records_of(1, NUMBERS)
+    source = workers.write_records(tmp_path / "records.jsonl", records_of(1, NUMBERS))
+    command = [CASECITE, "index", "update", str(source), "--index", str(index_dir)]
+    for step, wait in (("loading", 0.5), ("embedding", 0.1)):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith(step))
+        time.sleep(wait)
+        process.kill()
+        process.wait()
+        assert process.returncode == -signal.SIGKILL
+        assert workers.ask(open_index(index_dir).current()) in (old, new)
+    subprocess.run(command, check=True, capture_output=True)
+    assert workers.ask(open_index(index_dir).current()) == new
+    assert len(list((index_dir / "builds").iterdir())) == 2
