@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -29,11 +30,24 @@ def _can_be_packed(bert: BertModel) -> bool:
     return is_plain and bert.device.type == "cpu" and _has_fused_kernels()
 
 
+@cache
 def _has_fused_kernels() -> bool:
-    """Whether this torch has oneDNN's kernels, which those that `torch.compile` makes call too."""
+    """Whether this torch has oneDNN's kernels, which its compiler calls too, and they work as they are called here."""
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    is_there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return is_x86 and is_there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return is_x86 and torch.backends.mkldnn.is_available() and _try_kernels()  # type: ignore[no-untyped-call]
+
+
+def _try_kernels() -> bool:
+    """They are no part of torch's interface: another version may call them otherwise."""
+    layer, rows = nn.Linear(16, 16), torch.ones(2, 16)
+    try:
+        with torch.inference_mode():
+            fused = _Linear(layer)
+            return torch.allclose(fused(rows), layer(rows), atol=1e-4) and torch.allclose(
+                fused.add_to(rows, rows), rows + layer(rows), atol=1e-4
+            )
+    except (AttributeError, RuntimeError, TypeError):
+        return False
 
 
 class PackedEncoder(nn.Module):
