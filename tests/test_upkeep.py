@@ -149,23 +149,6 @@ def test_findings_say_what_is_damaged_and_what_to_do(index_dir: Path) -> None:
     assert report.remedy == "casecite index build reads again what the index was built from"
 
 
-def test_a_damaged_graph_of_neighbours_is_found(tmp_path: Path) -> None:
-    """Chroma writes it at a thousand chunks; before that its files hold nothing."""
-    source = write_records(tmp_path / "many.jsonl", *map(invent, range(1, 1_101)))
-    build_index([source], tmp_path / "index")
-    build_dir = live_build(tmp_path / "index")
-    graph = [path for path in build_dir.glob("vectors/*/*") if path.stat().st_size]
-    assert len(graph) >= 4
-    for path in graph:
-        kept = path.read_bytes()
-        flip_bit(path)
-        (finding,) = verify_index(tmp_path / "index").findings
-        assert finding.part == path.relative_to(build_dir).as_posix()
-        assert finding.meaning == "the search for meaning is damaged"
-        path.write_bytes(kept)
-    assert verify_index(tmp_path / "index").is_sound
-
-
 def test_asking_changes_no_file(index_dir: Path) -> None:
     ask(index_dir)
     assert verify_index(index_dir).findings == ()
