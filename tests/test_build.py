@@ -18,6 +18,8 @@ from filelock import FileLock
 
 from index import DEMO_RECORDS, CaseciteError, Filters, build_index, open_index
 from index.errors import BuildFailedError, BuildRunningError, IndexMismatchError, NoIndexError, WrongUseError
+from index.layout import IndexLayout, write_manifest
+from index.manifest import read_manifest
 from index.store import VectorStore
 
 from .conftest import CASECITE
@@ -347,9 +349,10 @@ def test_a_model_whose_weights_changed_under_its_name_is_refused(
 ) -> None:
     monkeypatch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
     build_index([write_records(tmp_path / "in.jsonl", CASE)], index_dir)
-    manifest = next(path for path in index_dir.glob("builds/*/manifest.json") if '"dimension": 32' in path.read_text())
-    digest = json.loads(manifest.read_text())["embedder"]["digest"]
-    manifest.write_text(manifest.read_text().replace(digest, "0" * 64))
+    build_dir = IndexLayout(index_dir).current_build()
+    manifest = read_manifest(build_dir)
+    embedder = manifest.embedder.model_copy(update={"digest": "0" * 64})
+    write_manifest(build_dir, manifest.model_copy(update={"embedder": embedder}))
     with pytest.raises(IndexMismatchError, match=r"weights 000000000000"):
         open_index(index_dir).search("cider")
 

@@ -212,5 +212,5 @@ def _nothing_to_build(paths: Sequence[str | Path], count: int, rejected: Sequenc
     field_name = f"{first.field}: " if first.field else ""
     return WrongUseError(
         f"none of the {count} pieces of {names} is a record; the first, {where}: {field_name}{first.reason}",
-        remedy=f"give files or folders with records ({FORMAT_NAMES}; or .gz of these)",
+        remedy=f"give files or folders with records ({FORMAT_NAMES}; or .gz or .zip of these)",
     )
