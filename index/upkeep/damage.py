@@ -30,6 +30,8 @@ def naming_damage(build_dir: Path) -> Iterator[None]:
 
 
 def _tells_damage(error: BaseException) -> bool:
-    """Whether an error is one of reading: SQLite's, JSON's, the system's, or a panic of tantivy's or Chroma's."""
-    is_panic = type(error).__name__ == "PanicException"  # pyo3's; it cannot be imported
-    return is_panic or isinstance(error, sqlite3.Error | ValueError | OSError)
+    """Whether an error is one of reading: SQLite's, JSON's, the system's, Chroma's, or a panic of Chroma or tantivy."""
+    kind = type(error)
+    if kind.__name__ == "PanicException" or kind.__module__ == "chromadb.errors":  # by name: pyo3's cannot be imported
+        return True
+    return isinstance(error, sqlite3.Error | ValueError | OSError)
