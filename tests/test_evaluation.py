@@ -106,10 +106,11 @@ def test_no_ranking_at_all_is_measured_as_zero() -> None:
     assert measure_rankings({}, {"q": ["a"]}) == {}
 
 
-def test_gold_records_are_found_by_source_id_pubmed_id_and_record_id() -> None:
-    question = make_question(gold={"a": 1, "pmid:2": 1, "doi:c": 1, "pmid:9": 1})
-    found = find_gold_records([question], [A, B, C, A_AGAIN])
-    assert found == {"a": {"doi:a"}, "pmid:2": {"doi:b"}, "doi:c": {"doi:c"}}
+def test_gold_records_are_found_by_source_id_pubmed_id_record_id_and_former_ids() -> None:
+    question = make_question(gold={"a": 1, "pmid:2": 1, "doi:c": 1, "pmid:9": 1, "e3c:d": 1})
+    joined = make_record("d", other_ids=("sha256:0", "e3c:d"))
+    found = find_gold_records([question], [A, B, C, A_AGAIN, joined])
+    assert found == {"a": {"doi:a"}, "pmid:2": {"doi:b"}, "doi:c": {"doi:c"}, "e3c:d": {"doi:d"}}
 
 
 def test_two_names_of_a_record_are_one_gold_record_and_two_records_of_a_report_too() -> None:

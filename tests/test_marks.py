@@ -151,6 +151,12 @@ def test_on_the_map_and_in_the_counts_of_the_library(index_dir: Path) -> None:
     assert re.search(r"Retracted or withdrawn</dt><dd>1\b", render_library(read_overview(build), []))
 
 
+def test_the_library_and_a_card_name_where_reports_come_from(index_dir: Path, answer: Answer) -> None:
+    overview = read_overview(open_index(index_dir).current())
+    assert "Reports come from</dt><dd>records.json (2)</dd>" in render_library(overview, [])
+    assert "This record is from records.json." in render_evidence((Exchange(question=QUESTION, answer=answer),))
+
+
 def test_for_programs(assistant: Assistant) -> None:
     endpoints = Endpoints(assistant)
     asked = asyncio.run(endpoints.ask_case_reports(QUESTION))

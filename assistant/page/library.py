@@ -20,6 +20,7 @@ from index.search import OpenBuild
 from index.types import BuildReport, Rejection
 
 SHOWN_JOURNALS = 15
+SHOWN_DATABASES = 10
 SHOWN_REJECTIONS = 100
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _LOG = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ def render_library(overview: LibraryOverview, rejections: Sequence[Rejection]) -
         overview=overview,
         years=_fill_gaps(overview.years),
         journals=dict(list(overview.journals.items())[:SHOWN_JOURNALS]),
+        databases=list(overview.databases.items())[:SHOWN_DATABASES],
         sources=[_file_name(source) for source in overview.sources],
         rejections=[replace(item, file=_file_name(item.file)) for item in rejections],
     )
