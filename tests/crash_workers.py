@@ -1,4 +1,4 @@
-"""What the tests of crashes run in processes of their own: builds that are killed, readers, and a disk that forgets."""
+"""An index on which builds are killed, and what runs in processes of their own meanwhile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import json
 import multiprocessing
 import os
 import signal
-import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -17,12 +16,16 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
+
+import numpy as np
 
 from index import BuildReport, build_index, open_index
 from index.build import Mode
 from index.errors import BuildRunningError
-from index.manifest import Manifest, read_manifest
+from index.layout import IndexLayout
+from index.manifest import read_manifest
 from index.search import OpenBuild
 
 # Forks of a process that has imported all, and runs no thread: a build in one begins within milliseconds.
@@ -43,6 +46,7 @@ CONTEXT.set_forkserver_preload(
 State = dict[str, str]
 """The records of an index: their ids, and their abstracts."""
 
+NUMBERS = range(1, 25)
 QUESTION = "Who had a rash, and when did it go?"
 
 
@@ -59,6 +63,22 @@ def write_records(path: Path, records: State) -> Path:
     rows = [{"pmid": name.removeprefix("pmid:"), "abstract": abstract} for name, abstract in records.items()]
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     return path
+
+
+def make_embedder(folder: Path, seed: int) -> Path:
+    """A model that takes no time: the mean of a random vector for each word."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = {"[UNK]", *"0123456789", *" ".join(records_of(0, [0]).values()).replace(".", " ").split()}
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(sorted(words))}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
+    )
+    weights = np.random.default_rng(seed).normal(size=(tokenizer.get_vocab_size(), 16)).astype(np.float32)
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)]).save(str(folder))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -213,126 +233,70 @@ def changed_files(build_dir: Path) -> list[str]:
     return sorted(name for name in {*found, *listed} if found.get(name) != listed.get(name))
 
 
-Image = dict[str, bytes]
-"""Files by their path."""
+@dataclass(frozen=True)
+class Series:
+    """What became of killed builds: how many left the new records, and what a reader saw meanwhile."""
 
-STRICT = "all that is not synced is lost"
-
-
-class ForgetfulDisk:
-    """What a power cut could leave of a folder: what was synced by `os.fsync`, and of the rest what chance lets pass.
-
-    It is harsher than any file system: a file's name is safe only when its folder was synced after it got it, its
-    content only when the file itself was; and what Chroma, tantivy and SQLite sync by themselves does not count.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._contents: dict[int, bytes] = {}
-        self._entries: dict[int, dict[str, int]] = {}
-        self._held: list[int] = []  # open files, so that no number of a file is used again for another
-        for path in (folder, *folder.rglob("*")):
-            self.sync(path)
-
-    def sync(self, path: Path) -> None:
-        """Note that a file or a folder is safe as it is now."""
-        descriptor = os.open(path, os.O_RDONLY)
-        self._held.append(descriptor)
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            self._entries[status.st_ino] = {entry.name: entry.inode() for entry in os.scandir(descriptor)}
-        else:
-            self._contents[status.st_ino] = os.pread(descriptor, status.st_size, 0)
-
-    def image(self, keeps_name: Callable[[], bool], keeps_data: Callable[[], float]) -> Image:
-        """The files after a power cut now.
-
-        `keeps_name` tells whether a name that was given or taken since the last sync is so after the cut as well,
-        `keeps_data` what share of a file that was written since is there.
-        """
-        inode = self._folder.stat().st_ino
-        return dict(self._files(inode, self._folder, "", keeps_name, keeps_data))
-
-    def _files(
-        self,
-        folder: int,
-        path: Path | None,
-        prefix: str,
-        keeps_name: Callable[[], bool],
-        keeps_data: Callable[[], float],
-    ) -> Iterator[tuple[str, bytes]]:
-        now = {entry.name: entry for entry in os.scandir(path)} if path else {}
-        safe = self._entries.get(folder, {})
-        for name in sorted({*now, *safe}):
-            entry, inode = now.get(name), safe.get(name)
-            if entry and entry.inode() != inode and keeps_name():
-                inode = entry.inode()
-            elif entry is None and keeps_name():
-                continue
-            if inode is None:
-                continue
-            current = Path(entry.path) if entry and entry.inode() == inode else None
-            if inode in self._entries or (current and current.is_dir()):
-                yield from self._files(inode, current, f"{prefix}{name}/", keeps_name, keeps_data)
-            else:
-                yield prefix + name, self._content(inode, current, keeps_data)
-
-    def _content(self, inode: int, path: Path | None, keeps_data: Callable[[], float]) -> bytes:
-        safe = self._contents.get(inode, b"")
-        current = path.read_bytes() if path else safe
-        return safe if current == safe else current[: int(len(current) * keeps_data())] or safe
+    kills: int
+    new: int
+    questions: int
+    states: int
 
 
-def cut_power_at_every_sync(build: Build, saved: Path, seed: int) -> tuple[list[tuple[str, str | None]], str]:
-    """Build, and look at each call of `os.fsync` what a power cut would leave; some of that is saved to folders.
+class Life:
+    """An index, what it holds, and what it held before."""
 
-    Returns the policy by which the disk forgot and the id of the build that answers then (None where there is none),
-    once for each call and policy, and the id of the new build.
-    """
-    disk, random, fsync = ForgetfulDisk(build.index_dir.parent), Random(seed), os.fsync
-    policies: list[tuple[str, Callable[[], bool], Callable[[], float]]] = [
-        (STRICT, lambda: False, lambda: 0.0),
-        ("names are there, data is not", lambda: True, lambda: 0.0),
-        ("data is there, names are not", lambda: False, lambda: 1.0),
-        *[("by chance", lambda: random.random() < 0.5, random.random)] * 8,
-    ]
-    seen: list[tuple[str, str | None]] = []
+    def __init__(self, folder: Path, embedder: Path) -> None:
+        self.index_dir = folder / "index"
+        self.embedder = embedder
+        self.history: list[State] = []
+        self._source = folder / "records.jsonl"
+        self._versions = count(1)
 
-    def look() -> None:
-        for policy, keeps_name, keeps_data in policies:
-            image = disk.image(keeps_name, keeps_data)
-            seen.append((policy, live_build(image, build.index_dir.name)))
-            if len(seen) % 97 == 0:
-                save(image, saved / f"{len(seen)}")
+    def next(self, mode: Mode) -> tuple[Build, State]:
+        """A build of new versions of all records, or an update of three and a new one; what the index holds then."""
+        version = next(self._versions)
+        changed = records_of(version, NUMBERS if mode == "rebuild" else (*NUMBERS[:3], 10_000 + version))
+        build = Build(self.index_dir, write_records(self._source, changed), mode, self.embedder)
+        return build, changed if mode == "rebuild" else self.history[-1] | changed
 
-    def look_and_sync(descriptor: int) -> None:
-        look()
-        fsync(descriptor)
-        disk.sync(Path(f"/proc/self/fd/{descriptor}"))
+    def finish(self, mode: Mode) -> BuildReport:
+        """A build that nobody kills."""
+        build, after = self.next(mode)
+        report: BuildReport = in_new_process(build.run)
+        self.history.append(after)
+        return report
 
-    os.fsync = look_and_sync  # type: ignore[assignment]
-    report = build.run()
-    look()
-    return seen, report.build_id
+    def look(self, after: State) -> bool:
+        """Whether a new process finds the new records; it must find them or those before, and nothing between."""
+        found = in_new_process(read_state, self.index_dir, self.embedder)
+        assert found in (*self.history[-1:], after)
+        if found == after:
+            self.history.append(after)
+        return bool(found == after)
 
+    def survive_kills(self, mode: Mode, kills: int, seed: int) -> Series:
+        """Kill builds at random moments while a reader asks; every look at the index finds old records or new ones."""
+        random, stop, outcomes, first = Random(seed), self.index_dir.with_name("stop"), [], len(self.history) - 1
+        seconds = median(self.finish(mode).seconds for _ in range(3))
+        with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
+            reader = pool.submit(ask_until, stop, self.index_dir, self.embedder)
+            while len(outcomes) < kills:
+                build, after = self.next(mode)
+                killed = kill_after(random.random() * seconds, build)
+                is_new = self.look(after)
+                outcomes += [is_new] if killed else []
+            self.finish(mode)
+            stop.touch()
+            seen, questions = reader.result()
+        states = iter(self.history[first:])
+        assert all(state in states for state in seen), "the reader sees one state after the other, and none between"
+        return Series(kills, sum(outcomes), questions, len(seen))
 
-def live_build(image: Image, index_name: str) -> str | None:
-    """The id of the build that answers, or what is wrong with it."""
-    if f"{index_name}/CURRENT" not in image:
-        return None
-    build_id = image[f"{index_name}/CURRENT"].decode().strip()
-    folder = f"{index_name}/builds/{build_id}/"
-    files = {name.removeprefix(folder): content for name, content in image.items() if name.startswith(folder)}
-    if not files.get("manifest.json"):
-        return f"CURRENT names {build_id!r}, which has no manifest"
-    listed = Manifest.model_validate_json(files["manifest.json"]).files
-    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    wrong = sorted(name for name in listed if found.get(name) != listed[name])
-    return f"{build_id} has other files than were built: {wrong}" if wrong else build_id
-
-
-def save(image: Image, folder: Path) -> None:
-    for name, content in image.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    def assert_nothing_is_left_behind(self) -> None:
+        """The next build succeeds, and removes what killed ones left."""
+        before = IndexLayout(self.index_dir).current_build()
+        report = self.finish("update")
+        assert in_new_process(read_state, self.index_dir, self.embedder) == self.history[-1]
+        assert {path.name for path in (self.index_dir / "builds").iterdir()} == {before.name, report.build_id}
+        assert {path.name for path in self.index_dir.iterdir()} == {"CURRENT", "builds", "write.lock"}

@@ -15,13 +15,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 from pathlib import Path
-from random import Random
-from statistics import median
 
-import numpy as np
 import pytest
 
-from index import BuildReport, open_index
+from index import open_index
 from index.build import Mode
 from index.errors import BuildFailedError
 from index.layout import IndexLayout
@@ -32,28 +29,16 @@ from index.store import VectorStore
 
 from . import crash_workers as workers
 from .conftest import CASECITE
-from .crash_workers import Build, State, in_new_process, records_of
+from .crash_workers import NUMBERS, Build, Life, State, in_new_process, records_of
+from .forgetful_disk import STRICT, cut_power_at_every_sync
 
 SEED = 20_261_129
-NUMBERS = range(1, 25)
 
 
 @pytest.fixture(scope="session")
 def static_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model that takes no time: the mean of a random vector for each word."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    words = {"[UNK]", *"0123456789", *" ".join(records_of(0, [0]).values()).replace(".", " ").split()}
-    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(sorted(words))}, "[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
-    )
-    weights = np.random.default_rng(SEED).normal(size=(tokenizer.get_vocab_size(), 16)).astype(np.float32)
-    folder = tmp_path_factory.mktemp("static-model")
-    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)]).save(str(folder))
-    return folder
+    """A folder with a model that takes no time."""
+    return workers.make_embedder(tmp_path_factory.mktemp("static-model"), SEED)
 
 
 @pytest.fixture(autouse=True)
@@ -61,74 +46,21 @@ def _model(monkeypatch: pytest.MonkeyPatch, static_embedder: Path) -> None:
     monkeypatch.setenv("CASECITE_EMBEDDER", str(static_embedder))
 
 
-class Life:
-    """An index, what it holds, and what it held before."""
-
-    def __init__(self, folder: Path, embedder: Path) -> None:
-        self.index_dir = folder / "index"
-        self.embedder = embedder
-        self.history: list[State] = []
-        self._source = folder / "records.jsonl"
-        self._versions = count(1)
-        self.finish("rebuild")
-
-    def next(self, mode: Mode) -> tuple[Build, State]:
-        """A build of new versions of all records, or an update of three and a new one; what the index holds then."""
-        version = next(self._versions)
-        changed = records_of(version, NUMBERS if mode == "rebuild" else (*NUMBERS[:3], 10_000 + version))
-        build = Build(self.index_dir, workers.write_records(self._source, changed), mode, self.embedder)
-        return build, changed if mode == "rebuild" else self.history[-1] | changed
-
-    def finish(self, mode: Mode) -> BuildReport:
-        """A build that nobody kills."""
-        build, after = self.next(mode)
-        report: BuildReport = in_new_process(build.run)
-        self.history.append(after)
-        return report
-
-    def look(self, after: State) -> bool:
-        """Whether a new process finds the new records; it must find them or those before, and nothing between."""
-        found = in_new_process(workers.read_state, self.index_dir, self.embedder)
-        assert found in (self.history[-1], after)
-        if found == after:
-            self.history.append(after)
-        return bool(found == after)
-
-    def assert_nothing_is_left_behind(self) -> None:
-        """The next build succeeds, and removes what killed ones left."""
-        before = IndexLayout(self.index_dir).current_build()
-        report = self.finish("update")
-        assert in_new_process(workers.read_state, self.index_dir, self.embedder) == self.history[-1]
-        assert {path.name for path in (self.index_dir / "builds").iterdir()} == {before.name, report.build_id}
-        assert {path.name for path in self.index_dir.iterdir()} == {"CURRENT", "builds", "write.lock"}
-
-
 @pytest.fixture
 def life(tmp_path: Path, static_embedder: Path) -> Iterator[Life]:
     """In memory, where that can be: a killed process leaves the same there, and a sync takes no time."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
-        yield Life(Path(folder), static_embedder)
+        life = Life(Path(folder), static_embedder)
+        life.finish("rebuild")
+        yield life
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["rebuild", "update"])
-def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, tmp_path: Path, mode: Mode) -> None:
-    random, stop, kills = Random(SEED), tmp_path / "stop", 0
-    seconds = median(life.finish(mode).seconds for _ in range(3))
-    with ProcessPoolExecutor(1, mp_context=workers.CONTEXT) as pool:
-        reader = pool.submit(workers.ask_until, stop, life.index_dir, life.embedder)
-        start = len(life.history) - 1
-        while kills < 30:
-            build, after = life.next(mode)
-            kills += workers.kill_after(random.random() * seconds, build)
-            life.look(after)
-        life.finish(mode)
-        stop.touch()
-        seen, questions = reader.result()
-    assert questions >= 30
-    states = iter(life.history[start:])
-    assert all(state in states for state in seen), "the reader sees one state after the other, and none between"
+def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, mode: Mode) -> None:
+    series = life.survive_kills(mode, kills=30, seed=SEED)
+    assert series.questions >= 30
     life.assert_nothing_is_left_behind()
 
 
@@ -161,26 +93,30 @@ def test_the_process_group_is_killed_in_place_of_a_call(
 
 @pytest.mark.timeout(300)
 def test_a_power_cut_at_any_sync_leaves_the_old_records_or_the_new(tmp_path: Path, static_embedder: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    live = None
+    life = Life(tmp_path / "disk", static_embedder)
+    life.index_dir.parent.mkdir()
     for number, mode in enumerate(("rebuild", "update", "update")):
-        source = workers.write_records(tmp_path / "records.jsonl", records_of(number, NUMBERS[: 10 + number]))
-        build = Build(disk / "index", source, mode, static_embedder)
+        old = IndexLayout(life.index_dir).live_build()
+        build, after = life.next(mode)
         saved = tmp_path / f"saved-{number}"
-        seen, new = in_new_process(workers.cut_power_at_every_sync, build, saved, SEED)
-        assert {found for _, found in seen} == {live, new}
-        strict = [found for policy, found in seen if policy == workers.STRICT]
+        seen, new = in_new_process(cut_power_at_every_sync, build, saved, SEED)
+        assert {found for _, found in seen} == {old.name if old else None, new}
+        strict = [found for policy, found in seen if policy == STRICT]
         assert len(strict) > 15
         assert strict == sorted(strict, key=lambda found: found == new), "a build that answered is not lost again"
         assert strict[-1] == new, "what was reported as done is durable"
-        images = list(saved.iterdir())
-        assert images
-        for image in images:
-            in_new_process(Build(image / "index", source, "rebuild", static_embedder).run)
-            state = in_new_process(workers.read_state, image / "index", static_embedder)
-            assert state == records_of(number, NUMBERS[: 10 + number])
-        live = new
+        for image in saved.iterdir():
+            assert_goes_on(Life(image, static_embedder), life.history[-1:], after)
+        assert life.look(after)
+
+
+def assert_goes_on(life: Life, history: list[State], after: State) -> None:
+    """What a power cut left answers from old or new records, and can be built on."""
+    life.history += history
+    if history or IndexLayout(life.index_dir).live_build():
+        life.look(after)
+    life.finish("rebuild")
+    assert in_new_process(workers.read_state, life.index_dir, life.embedder) == life.history[-1]
 
 
 def test_ctrl_c_right_after_publication_keeps_the_new_build(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +238,7 @@ def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
     small_disk: Path, static_embedder: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
     life = Life(small_disk, static_embedder)
+    life.finish("rebuild")
     filler = small_disk / "filler"
     steps = [
         (IndexLayout, "new_build"),

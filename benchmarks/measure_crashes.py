@@ -1,0 +1,68 @@
+"""What an index holds after crashes, many more than the tests make: writes docs/results/crashes.json.
+
+    python -m benchmarks.measure_crashes 250
+
+That many builds and as many updates are killed at random moments while a reader asks; then power cuts are simulated at
+each sync of both. It ends with an error at the first look that finds anything but the old records or the new.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+from index.build import Mode
+from tests.crash_workers import Life, in_new_process, make_embedder
+from tests.forgetful_disk import cut_power_at_every_sync
+
+TARGET = Path(__file__).parent.parent / "docs" / "results" / "crashes.json"
+SEED = 1
+MODES: dict[str, Mode] = {"builds": "rebuild", "updates": "update"}
+
+
+def main(kills: str) -> None:
+    """Kill, cut the power, and write the figures."""
+    measures: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        embedder = make_embedder(Path(folder) / "model", SEED)
+        for name, mode in MODES.items():
+            life = Life(Path(folder) / name, embedder)
+            life.index_dir.parent.mkdir()
+            life.finish("rebuild")
+            measures |= count_kills(life, name, mode, int(kills)) | count_power_cuts(life, name, mode)
+    command = f"python -m benchmarks.measure_crashes {kills}"
+    result = {"command": command, "date": date.today().isoformat(), "measures": measures}
+    TARGET.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    print(json.dumps(measures, indent=2))
+
+
+def count_kills(life: Life, name: str, mode: Mode, kills: int) -> dict[str, str]:
+    """What killed builds left, and what a reader saw of them."""
+    series = life.survive_kills(mode, kills, SEED)
+    life.assert_nothing_is_left_behind()
+    return {
+        f"{name} killed": f"{kills}; {kills - series.new} left the old records, {series.new} the new",
+        f"questions asked during these {name}": (
+            f"{series.questions:,}; each answered from one of {series.states} states of the records, in their order"
+        ),
+    }
+
+
+def count_power_cuts(life: Life, name: str, mode: Mode) -> dict[str, str]:
+    """What is left by a disk that forgets what was not synced, cut off at each sync of a build."""
+    build, after = life.next(mode)
+    saved = life.index_dir.parent.with_name(f"{name}-saved")
+    seen, new = in_new_process(cut_power_at_every_sync, build, saved, SEED)
+    assert life.look(after)
+    left = Counter("the new" if found == new else "the old" for _, found in seen)
+    assert len({found for _, found in seen}) == len(left)
+    outcomes = ", ".join(f"{count:,} {records}" for records, count in sorted(left.items(), reverse=True))
+    return {f"disks after a power cut during one of these {name}": f"{len(seen):,}; {outcomes}"}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
