@@ -71,7 +71,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON types; sections as [label, start, end]."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # `asdict` copies what cannot change
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
