@@ -131,7 +131,7 @@ def _embed_files(files: Sequence[str], identity: EmbedderIdentity) -> Iterator[V
     from ray.data import ActorPoolStrategy, DataContext
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    context = DataContext.get_current().copy()
+    context = DataContext()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     with DataContext.current(context):
