@@ -103,11 +103,12 @@ def cluster() -> Iterator[str]:
         port = probe.getsockname()[1]
     program = Path(sys.executable).with_name("ray")
     options = ["--include-dashboard", "false", "--disable-usage-stats", "--num-cpus", "1", "--port", str(port)]
-    with subprocess.Popen([program, "start", "--head", "--block", *options], stdout=subprocess.DEVNULL) as head:
+    command = [program, "start", "--head", "--block", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as head:
         while socket.socket().connect_ex(("127.0.0.1", port)):
             time.sleep(0.1)
         yield f"127.0.0.1:{port}"
-        head.kill()  # asked to end, it takes half a minute; what it started ends with it
+        os.killpg(head.pid, signal.SIGKILL)  # asked to end, it takes half a minute
 
 
 def test_a_machine_of_a_cluster_that_has_another_model_is_named(tmp_path: Path, cluster: str) -> None:
