@@ -268,6 +268,9 @@ def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
         filler.unlink()
         assert sorted(small_disk.rglob("*")) == files, f"{name} leaves something behind"
         assert not life.look(after)
+    unfinished = life.index_dir / "builds" / "unfinished"
+    unfinished.mkdir()
+    fill(unfinished / "filler")
     life.assert_nothing_is_left_behind()
 
 
