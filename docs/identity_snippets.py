@@ -41,7 +41,6 @@ def threshold_facts() -> str:
         f"words of the shorter at the median, {words['random_most']:.0%} at most. Of {intake['records']:,} records "
         f"{len(words['other_reports_with_a_key'])} pairs with other ids share a key; {words['told_by_text_alone']} of "
         "them would be taken for one report, had the one only a DOI and the other only a PubMed number.\n\n"
-        f"To parse these records takes {intake['parsing_s']} s of a processor's time, to chunk them "
-        f"{intake['chunking_s']} s, to recognise and store them {intake['recognising_s']} s; to recognise all of them "
-        f"in an update {intake['recognising_again_s']} s."
+        f"To parse these records takes {intake['parsing_s']} s of a processor's time, to recognise and store them "
+        f"{intake['storing_s']} s, to recognise all of them once more in an update {intake['recognising_s']} s."
     )
