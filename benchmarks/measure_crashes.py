@@ -1,6 +1,6 @@
 """What an index holds after crashes, many more than the tests make: writes docs/results/crashes.json.
 
-    python -m benchmarks.measure_crashes 250
+    python -m benchmarks.measure_crashes 100
 
 That many builds and as many updates are killed at random moments while a reader asks; then power cuts are simulated at
 each sync of both. It ends with an error at the first look that finds anything but the old records or the new.

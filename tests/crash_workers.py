@@ -281,13 +281,15 @@ class Life:
         seconds = median(self.finish(mode).seconds for _ in range(3))
         with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
             reader = pool.submit(ask_until, stop, self.index_dir, self.embedder)
-            while len(outcomes) < kills:
-                build, after = self.next(mode)
-                killed = kill_after(random.random() * seconds, build)
-                is_new = self.look(after)
-                outcomes += [is_new] if killed else []
-            self.finish(mode)
-            stop.touch()
+            try:
+                while len(outcomes) < kills:
+                    build, after = self.next(mode)
+                    killed = kill_after(random.random() * seconds, build)
+                    is_new = self.look(after)
+                    outcomes += [is_new] if killed else []
+                self.finish(mode)
+            finally:
+                stop.touch()
             seen, questions = reader.result()
         states = iter(self.history[first:])
         assert all(state in states for state in seen), "the reader sees one state after the other, and none between"
