@@ -77,7 +77,7 @@ def test_the_counts_are_those_of_the_records_and_quick(shared_data: Path, tmp_pa
     records = [item for item in read_records([shared_data / "cases" / "records.jsonl.gz"]) if isinstance(item, Record)]
     store = RecordStore.create(tmp_path / "records.sqlite")
     for record in records:
-        store.put(record, [])
+        store.put(record, [], [])
     store.commit()
     started = time.thread_time()
     counted = Counter((year, journal) for _, year, journal in store.iter_fields("year", "journal"))
