@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from assistant.cli import main
-from index.upkeep.checks import MEANINGS
+from index.checks import MEANINGS
 
 NEW = [
     {

@@ -83,7 +83,7 @@ class RecordStore:
         return _read_row(row) if row else None
 
     def find(self, keys: Iterable[str]) -> list[tuple[Record, list[Chunk]]]:
-        """The records with any of the keys, and their chunks; a key that very many have tells nothing, and is passed."""
+        """The records with any of the keys, and their chunks. A key that very many have tells nothing."""
         holders = (self._holders(key) for key in keys)
         names = dict.fromkeys(name for group in holders if len(group) <= MAX_HOLDERS for name in group)
         return [found for name in names if (found := self.get(name))]

@@ -239,6 +239,7 @@ class _SourceRecord(BaseModel):
     abstract: Annotated[str, BeforeValidator(_check_abstract)] = ""
     sections: Annotated[tuple[Section, ...], BeforeValidator(_check_sections)] = ()
     content_hash: Any = None
+    record_id: Any = None
     source_id: _Text = _named("source_id", "id", "paperId", "paperid")
     title: _Inline = None
     authors: _Names = ()
@@ -285,11 +286,22 @@ class _SourceRecord(BaseModel):
 
 
 def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Record:
-    left_out = {"abstract", "sections", "content_hash", "retracted", "is_digest", "url", "source", "sources"}
-    fields = source.model_dump(exclude=left_out)
+    replaced = {
+        "record_id",
+        "abstract",
+        "sections",
+        "content_hash",
+        "retracted",
+        "is_digest",
+        "url",
+        "source",
+        "sources",
+    }
+    names = _possible_names(source, abstract)
+    fields = source.model_dump(exclude=replaced)
     return Record(
         **fields,
-        record_id=name_record(source.doi, source.pmid) or name_content(source.title, abstract.text),
+        record_id=source.record_id if source.record_id in names else names[0],
         abstract=abstract.text,
         sections=abstract.sections,
         content_hash=hash_content(source.title, abstract.text, abstract.sections),
@@ -298,6 +310,12 @@ def _as_record(source: _SourceRecord, abstract: PlainAbstract, file: str) -> Rec
         is_digest=bool(source.is_digest),
         sources=source.sources or (source.source or PurePath(file.replace("\\", "/")).name,),
     )
+
+
+def _possible_names(source: _SourceRecord, abstract: PlainAbstract) -> list[str]:
+    """The ids that a record may have, the best first; one that `Record.to_dict` wrote may have had to take another."""
+    names = (name_record(source.doi, None), name_record(None, source.pmid), name_content(source.title, abstract.text))
+    return [name for name in names if name]
 
 
 def _is_retracted(source: _SourceRecord) -> bool:

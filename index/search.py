@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from index.abbreviations import AbbreviationStore
 from index.chunk_vectors import ChunkVectors
+from index.damage import naming_damage
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.fusion import fuse_scores
@@ -81,12 +81,21 @@ class OpenBuild:
 
         Raises:
             WrongUseError: `top_k` is below 1.
+            NoIndexError: a part of the build is damaged.
         """
         if top_k < 1:
             raise WrongUseError(f"top_k is {top_k}", remedy="ask for at least 1 passage")
-        read = self._read_query(query)
+        with naming_damage(self.build_dir):
+            read = self._read_query(query)
+        query_vector = self.embedder.embed_query(read.text)
+        with naming_damage(self.build_dir):
+            return self._rank_passages(read, query_vector, top_k, filters, per_record=per_record)
+
+    def _rank_passages(
+        self, read: Query, query_vector: Vectors, top_k: int, filters: Filters | None, *, per_record: bool
+    ) -> list[Passage]:
         lexical = dict(self._lexical.search(read.terms, RECORD_DEPTH, filters))
-        similarities = self._score_chunks(self.embedder.embed_query(read.text), lexical, filters)
+        similarities = self._score_chunks(query_vector, lexical, filters)
         lexical |= self._lexical.score(read.terms, [name for name in similarities if name not in lexical])
         fused = fuse_scores(
             {record_id: float(scores.max()) for record_id, scores in similarities.items()},
@@ -252,14 +261,12 @@ def open_build(build_dir: Path, settings: IndexSettings) -> OpenBuild:
     """
     manifest = read_manifest(build_dir)
     _check_embedder(manifest, manifest.embedder.name, settings.embedder)
-    try:
+    with naming_damage(build_dir):
         records = RecordStore.open(build_dir / RECORDS_FILE)
         lexical = LexicalIndex.open(build_dir / "lexical")
         abbreviations = AbbreviationStore.open(build_dir / "abbreviations.sqlite")
         chunk_vectors = ChunkVectors.open(build_dir / VECTORS_FILE)
         vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
-    except (sqlite3.Error, ValueError, OSError) as error:
-        raise NoIndexError(f"{build_dir} is damaged: {error}", remedy="casecite index build PATH") from error
     return OpenBuild(build_dir, manifest, records, vectors, chunk_vectors, lexical, abbreviations, settings.embedder)
 
 

@@ -74,7 +74,8 @@ class VectorStore:
             raise
         except Exception as error:  # Chroma has a class of its own for each way of not being there
             raise NoIndexError(
-                f"the vectors {name} are not in {url or path}: {error}", remedy="casecite index build PATH"
+                f"the vectors {name} are not in {url or path}: {error}",
+                remedy="casecite index verify says what is damaged, casecite index build heals it",
             ) from error
 
     @classmethod

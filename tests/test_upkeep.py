@@ -154,6 +154,21 @@ def test_asking_changes_no_file(index_dir: Path) -> None:
     assert verify_index(index_dir).findings == ()
 
 
+def test_a_question_to_a_damaged_index_is_answered_or_refused_in_words(built: Path, tmp_path: Path) -> None:
+    """Whatever it is that a part raises."""
+    refusals = {}
+    for number, part in enumerate(read_manifest(live_build(built)).files):
+        folder = shutil.copytree(built, tmp_path / str(number))
+        path = live_build(folder) / part
+        path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+        try:
+            ask(folder)
+        except NoIndexError as error:
+            refusals[part] = str(error)
+    assert len(refusals) > 8
+    assert {part for part, words in refusals.items() if "casecite index verify" not in words} == set()
+
+
 def test_counts_that_disagree_are_found(index_dir: Path) -> None:
     build_dir = live_build(index_dir)
     manifest = read_manifest(build_dir)
@@ -346,7 +361,8 @@ def test_what_is_exported_builds_the_same_index(tmp_path: Path) -> None:
         write_lines(tmp_path / "d.csv", "title,abstract,doi", "A sting,A wasp stung a judge.,10.5555/wasp"),
     ]
     assert build_index(sources, tmp_path / "index").merged == 1
-    assert export_records(tmp_path / "out.jsonl", tmp_path / "index") == 7
+    remove_records(["pmid:11"], tmp_path / "index")  # the other report under its DOI keeps its id
+    assert export_records(tmp_path / "out.jsonl", tmp_path / "index") == 6
     build_index([tmp_path / "out.jsonl"], tmp_path / "again")
     records = read_all(tmp_path / "index")
     assert read_all(tmp_path / "again") == records

@@ -14,6 +14,7 @@ from index.build.indexing import Progress
 from index.build.intake import Intake
 from index.build.origin import Origin, remember_origin
 from index.build.run import BuildRun
+from index.checks import require_sound
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
 from index.formats import FORMAT_NAMES
 from index.layout import RECORDS_FILE, IndexLayout
@@ -23,7 +24,6 @@ from index.settings import IndexSettings, index_settings
 from index.sources import STDIN, read_sources
 from index.store import VectorStore, collection_name
 from index.types import BuildReport, Rejection
-from index.upkeep.checks import require_sound
 
 __all__ = ["Mode", "Progress", "build_index", "remove_records"]
 

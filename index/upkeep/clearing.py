@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from index.build import Progress, no_progress, remove_build
+from index.checks import require_sound
 from index.layout import IndexLayout
 from index.manifest import read_manifest
 from index.settings import index_settings
-from index.upkeep.checks import require_sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from index.build import Progress, no_progress
+from index.damage import naming_damage
 from index.errors import WrongUseError
 from index.layout import replacing
 from index.search import OpenBuild, open_index
 from index.types import Record
-from index.upkeep.damage import naming_damage
 
 
 def export_records(output: str | Path, index_dir: str | Path | None = None, progress: Progress | None = None) -> int:

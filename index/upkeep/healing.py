@@ -12,6 +12,7 @@ from index.build.identity import identity_keys
 from index.build.intake import Intake
 from index.build.origin import Origin
 from index.build.run import BuildRun
+from index.checks import BuildState, examine_build, read_either_manifest
 from index.chunk_vectors import ChunkVectors
 from index.chunking import chunk_record
 from index.embedding import Embedder
@@ -23,7 +24,6 @@ from index.search import OpenBuild
 from index.settings import IndexSettings, index_settings
 from index.sources import STDIN, read_sources
 from index.types import BuildReport
-from index.upkeep.checks import BuildState, examine_build, read_either_manifest
 
 
 def heal_index(

@@ -11,7 +11,9 @@ from typing import Any
 
 from index.build import Progress, no_progress
 from index.build.run import MIN_SELF_RECALL, SELF_RECALL_SAMPLE, count_self_recall
+from index.checks import BuildState, Finding, examine_build, find_damage
 from index.chunk_vectors import ChunkVectors
+from index.damage import naming_damage
 from index.errors import IndexMismatchError, NoIndexError
 from index.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout
 from index.lexical import LexicalIndex
@@ -19,8 +21,6 @@ from index.manifest import Manifest
 from index.record_store import RecordStore
 from index.settings import index_settings
 from index.store import VectorStore
-from index.upkeep.checks import BuildState, Finding, examine_build, find_damage
-from index.upkeep.damage import naming_damage
 from index.upkeep.healing import find_build, plan_healing
 
 
