@@ -23,7 +23,7 @@ import numpy as np
 
 from index import BuildReport, build_index, open_index
 from index.build import Mode
-from index.errors import BuildRunningError
+from index.errors import CaseciteError
 from index.layout import IndexLayout
 from index.manifest import read_manifest
 from index.search import OpenBuild
@@ -99,7 +99,15 @@ class Build:
 def in_new_process(function: Callable[..., Any], *arguments: object) -> Any:
     """What a function returns, or raises, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
-        return pool.submit(function, *arguments).result()
+        return pool.submit(plainly, function, *arguments).result()
+
+
+def plainly(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function; an error of ours, which cannot be sent to another process, is raised as a plain one."""
+    try:
+        return function(*arguments)
+    except CaseciteError as error:
+        raise RuntimeError(str(error)) from None
 
 
 def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
@@ -109,15 +117,6 @@ def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
     process.start()
     assert here.recv() == "ready"
     return process
-
-
-def refusal(build: Build) -> str:
-    """Why a build is refused (an error of ours cannot be sent from one process to another)."""
-    try:
-        build.run()
-    except BuildRunningError as error:
-        return str(error)
-    raise AssertionError("the build was not refused")
 
 
 def run_build(build: Build, connection: Connection) -> None:
@@ -280,7 +279,7 @@ class Life:
         random, stop, outcomes, first = Random(seed), self.index_dir.with_name("stop"), [], len(self.history) - 1
         seconds = median(self.finish(mode).seconds for _ in range(3))
         with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
-            reader = pool.submit(ask_until, stop, self.index_dir, self.embedder)
+            reader = pool.submit(plainly, ask_until, stop, self.index_dir, self.embedder)
             try:
                 while len(outcomes) < kills:
                     build, after = self.next(mode)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -141,8 +142,8 @@ def test_builders_are_one_at_a_time_and_a_killed_one_holds_up_nobody(life: Life,
     first, after = life.next("update")
     holder = workers.start(workers.hold_build, first, release)
     second = Build(life.index_dir, first.source, "update", life.embedder)
-    refused = in_new_process(workers.refusal, second)
-    assert refused == f"another build is writing {life.index_dir} (wait until it has finished, or end it)"
+    with pytest.raises(RuntimeError, match=r"another build is writing .* \(wait until it has finished, or end it\)"):
+        in_new_process(second.run)
     holder.kill()
     assert workers.was_killed(holder)
     in_new_process(second.run)
@@ -158,7 +159,7 @@ def test_builders_that_wait_all_get_their_records_in(life: Life, tmp_path: Path)
     holder = workers.start(workers.hold_build, first, release)
     with ProcessPoolExecutor(4, mp_context=workers.CONTEXT) as pool:
         queued = [Build(life.index_dir, source, "update", life.embedder, wait=True) for source in sources]
-        reports = [pool.submit(build.run) for build in queued]
+        reports = [pool.submit(workers.plainly, build.run) for build in queued]
         time.sleep(0.5)
         assert not any(report.done() for report in reports)
         release.touch()
@@ -208,7 +209,9 @@ def test_opening_asking_and_killing_readers_changes_no_byte_of_a_build(life: Lif
     in_new_process(Build(life.index_dir, many, "rebuild", life.embedder).run)
     stop = tmp_path / "stop"
     with ProcessPoolExecutor(2, mp_context=workers.CONTEXT) as pool:
-        readers = [pool.submit(workers.find_first, stop, life.index_dir, life.embedder) for _ in range(2)]
+        readers = [
+            pool.submit(workers.plainly, workers.find_first, stop, life.index_dir, life.embedder) for _ in range(2)
+        ]
         killed = workers.start(workers.keep_asking, life.index_dir, life.embedder)
         killed.kill()
         assert workers.was_killed(killed)
@@ -223,10 +226,10 @@ def test_opening_asking_and_killing_readers_changes_no_byte_of_a_build(life: Lif
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB."""
+    """A file system of 8 MB and 400 files."""
     folder = tmp_path / "small-disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=400", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     yield folder
@@ -249,7 +252,7 @@ def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
         (VectorStore, "create"),
         (VectorStore, "add"),
         (IndexLayout, "publish"),
-        (os, "replace"),
+        (IndexLayout, "make_live"),
     ]
     for owner, name in steps:
         build, after = life.next(mode)
@@ -274,14 +277,27 @@ def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
     life.assert_nothing_is_left_behind()
 
 
+def test_a_disk_without_room_for_another_file_is_full(small_disk: Path, static_embedder: Path) -> None:
+    life = Life(small_disk, static_embedder)
+    life.finish("rebuild")
+    build, _ = life.next("rebuild")
+    crowd = small_disk / "crowd"
+    crowd.mkdir()
+    with suppress(OSError):
+        for number in range(400):
+            (crowd / str(number)).touch()
+    with pytest.raises(BuildFailedError, match=r"the disk that holds .* is full; .*free some space"):
+        build.run()
+    shutil.rmtree(crowd)
+    life.assert_nothing_is_left_behind()
+
+
 def fill(path: Path) -> None:
     """Take all space that is left."""
     with path.open("ab", buffering=0) as stream:
-        try:
+        with suppress(OSError):
             while True:
                 stream.write(b"." * 4_096)
-        except OSError:
-            pass
 
 
 @pytest.mark.timeout(300)

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -171,7 +172,8 @@ def _new_build(layout: IndexLayout, chroma_url: str | None) -> Iterator[Path]:
 
 def _build_failed(error: Exception, layout: IndexLayout, free_bytes: int) -> BuildFailedError:
     unchanged = "the index in use is unchanged"
-    if free_bytes < FULL_DISK_BYTES:
+    has_no_room = isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)
+    if has_no_room or free_bytes < FULL_DISK_BYTES:
         return BuildFailedError(
             f"the disk that holds {layout.builds_dir} is full; {unchanged}",
             remedy="free some space, or choose another --index folder, and build again",
