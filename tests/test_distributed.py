@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import secrets
 import signal
 import socket
 import sqlite3
@@ -35,6 +36,17 @@ TABLES = {
     "abbreviations.sqlite": ("abbreviations",),
     "chunk_vectors.sqlite": ("vectors",),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ray reads a token once in a process, and would leave one in the user's home."""
+    path = tmp_path_factory.mktemp("ray") / "token"
+    path.write_text(secrets.token_hex(32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
+        yield
 
 
 def embedding_workers() -> list[int]:

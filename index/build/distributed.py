@@ -95,11 +95,7 @@ def _connection(address: str) -> Iterator[None]:
     import ray
     from ray.exceptions import RayError
 
-    try:
-        _connect(address)
-    except (OSError, ValueError) as error:
-        remedy = f"start one (ray start --head) and give its HOST:PORT, or set CASECITE_RAY_ADDRESS to {LOCAL}"
-        raise WrongUseError(f"no Ray cluster answers at {address}", remedy=remedy) from error
+    _connect(address)
     try:
         yield
     except RayError as error:
@@ -116,10 +112,25 @@ def _connect(address: str) -> None:
     import ray
 
     if address not in (LOCAL, AUTO):
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()  # Ray itself would wait without end
+        _check_somebody_listens(address)
     dashboard = False if address == LOCAL else None
-    ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.CRITICAL)
+    try:
+        ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.CRITICAL)
+    except ConnectionError as error:
+        remedy = (
+            "join this machine to it (ray start); where it has a token, set RAY_AUTH_MODE=token and give that token"
+        )
+        raise WrongUseError(f"this process cannot join the Ray cluster at {address}", remedy=remedy) from error
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Ray itself would wait without end."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        remedy = f"start one (ray start --head) and give its HOST:PORT, or set CASECITE_RAY_ADDRESS to {LOCAL}"
+        raise WrongUseError(f"no Ray cluster answers at {address}", remedy=remedy) from error
 
 
 def _embed_files(files: Sequence[str], identity: EmbedderIdentity) -> Iterator[Vectors]:
