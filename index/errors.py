@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class CaseciteError(Exception):
     """Something the user can put right.
@@ -20,6 +23,9 @@ class CaseciteError(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]} ({self.remedy})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), remedy=self.remedy), self.args
 
 
 class WrongUseError(CaseciteError):
