@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from index import DEMO_RECORDS, Record, build_index, open_index, read_records
+from index import DEMO_RECORDS, Record, build_index, open_index, read_records, remove_records
 from index.build import indexing
 from index.build.distributed import embed_with_ray
 from index.build.indexing import plan_steps
@@ -140,6 +140,14 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("CASECITE_RAY_ADDRESS", address)
     with pytest.raises(WrongUseError, match=rf"no Ray cluster answers at {address} \(start one \(ray start --head\)"):
         build_index([DEMO_RECORDS], tmp_path)
+
+
+def test_a_cluster_is_not_asked_where_nothing_is_to_be_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index([DEMO_RECORDS], tmp_path)
+    monkeypatch.setenv("CASECITE_RAY_ADDRESS", "127.0.0.1:9")
+    assert remove_records(["10.21037/acr-24-163"], tmp_path).record_count == 39
 
 
 def test_without_ray_the_remedy_is_named_before_anything_is_read(

@@ -10,7 +10,7 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,23 +54,27 @@ def _embed_steps(
 ) -> Iterator[tuple[Step, dict[str, Vectors]]]:
     folder.mkdir()
     try:
-        files = _write_steps(steps, folder)
-        with _connection(address):
-            for path, vectors in zip(files, _embed_files(files, embedder.identity), strict=True):
+        files, new = _write_steps(steps, folder)
+        with _connection(address) if new else nullcontext():
+            embedded = _embed_files(new, embedder.identity)
+            for path in files:
                 step = _read_step(path)
+                vectors = next(embedded) if step.texts else ()
                 report(len(step.chunks))
                 yield step, step.vectors | dict(zip(_chunk_ids(step), vectors, strict=True))
     finally:
         shutil.rmtree(folder)
 
 
-def _write_steps(steps: Iterable[Step], folder: Path) -> list[str]:
-    files = []
+def _write_steps(steps: Iterable[Step], folder: Path) -> tuple[list[str], list[str]]:
+    """The files of all steps, and of those with texts that need a vector."""
+    files, new = [], []
     for number, step in enumerate(steps):
         path = folder / str(number)
         path.write_bytes(pickle.dumps(step))
         files.append(str(path))
-    return files
+        new += [str(path)] if step.texts else []
+    return files, new
 
 
 def _read_step(path: str) -> Step:
@@ -151,12 +155,13 @@ def _embed_files(files: Sequence[str], identity: EmbedderIdentity) -> Iterator[V
         texts = paths.map(_read_texts, num_cpus=0, concurrency=1, label_selector=here)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
         processor = "GPU" if resources.get("GPU") else "CPU"
+        workers = min(int(resources.get(processor, 1)), len(files))
         rows = texts.map_batches(
             _StepEmbedder,
             fn_constructor_args=[identity],
             batch_size=1,
             batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=min(int(resources[processor]), len(files))),
+            compute=ActorPoolStrategy(size=workers),
             num_cpus=1 if processor == "CPU" else None,
             num_gpus=1 if processor == "GPU" else None,
         )
@@ -188,5 +193,4 @@ class _StepEmbedder:
     def _embed(self, texts: Sequence[str]) -> Vectors:
         """In the parts that one process embeds together: they decide about the last bits."""
         parts = [texts[start : start + CHUNKS_A_PART] for start in range(0, len(texts), CHUNKS_A_PART)]
-        vectors = [self._embedder.embed_documents(part) for part in parts]
-        return np.concatenate(vectors) if vectors else self._embedder.embed_documents([])
+        return np.concatenate([self._embedder.embed_documents(part) for part in parts])
