@@ -136,11 +136,6 @@ class VectorStore:
         with _asking(self._url):
             return int(self._collection.count())
 
-    def drop(self) -> None:
-        """Remove the collection (from a server, where a build that is given up would stay)."""
-        with _asking(self._url):
-            self._client.delete_collection(self._collection.name)
-
     def close(self) -> None:
         """Release the files or the connection."""
         _close_client(self._client)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -370,47 +369,6 @@ def test_a_build_with_a_missing_part_is_named(index_dir: Path, broken: str) -> N
     (build_dir / broken).rename(build_dir / "gone")
     with pytest.raises(CaseciteError, match=r"casecite index build"):
         open_index(index_dir).search("cider")
-
-
-@pytest.fixture
-def chroma_server(tmp_path: Path) -> Iterator[str]:
-    """A real Chroma server on loopback, ended by its process id."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(CASECITE).with_name("chroma")), "run", "--path", str(tmp_path / "server"), "--port", str(port)]
-    log = (tmp_path / "server.log").open("w")
-    server = subprocess.Popen(
-        command, stdout=log, stderr=log, cwd=tmp_path, env=os.environ | {"ANONYMIZED_TELEMETRY": "False"}
-    )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=20)
-    log.close()
-
-
-def test_vectors_can_live_on_a_chroma_server(
-    tmp_path: Path, chroma_server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CASECITE_CHROMA_URL", chroma_server)
-    for _ in range(3):
-        build_index([write_records(tmp_path / "in.jsonl", CASE, OTHER)], tmp_path / "index")
-    index = open_index(tmp_path / "index")
-    assert index.manifest.chroma_url == chroma_server
-    assert [passage.record.doi for passage in index.search("rash after cider", 1)] == ["10.5555/one"]
-    import chromadb
-
-    client = chromadb.HttpClient(host="127.0.0.1", port=int(chroma_server.rpartition(":")[2]))
-    assert len(client.list_collections()) == 2, "collections of removed builds are removed"
-    client.close()
 
 
 def test_a_chroma_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from index.embedding import packaged_model
 from index.errors import BuildRunningError, CaseciteError, NoIndexError, WrongUseError
 from index.layout import IndexLayout, write_manifest
 from index.manifest import read_manifest
-from index.store import VectorStore
+from index.store import VectorStore, drop_collection
 from index.upkeep import watch
 from index.upkeep.clearing import clear_index
 from index.upkeep.export import export_records
@@ -203,8 +203,8 @@ def test_a_collection_that_is_gone_from_its_server_is_found_and_made_again(
         vectors.delete([f"{ROMOSOZUMAB}#0"])
         (fewer,) = verify_index(tmp_path / "index").findings
         assert str(fewer).startswith(f"vectors: has {manifest.chunk_count - 1} entries where {manifest.chunk_count}")
-        vectors.drop()
         vectors.close()
+        drop_collection(manifest.collection, server.url)
         report = verify_index(tmp_path / "index")
         (gone,) = report.findings
         assert f"the vectors {manifest.collection} are not in {server.url}" in gone.problem

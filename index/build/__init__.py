@@ -23,7 +23,7 @@ from index.manifest import Manifest, read_manifest
 from index.search import OpenBuild, open_build
 from index.settings import IndexSettings, index_settings
 from index.sources import STDIN, read_sources
-from index.store import VectorStore, collection_name
+from index.store import collection_name, drop_collection
 from index.types import BuildReport, Rejection
 
 __all__ = ["Mode", "Progress", "build_index", "remove_records"]
@@ -183,17 +183,18 @@ def _build_failed(error: Exception, layout: IndexLayout, free_bytes: int) -> Bui
 
 
 def remove_build(build_dir: Path, chroma_url: str | None) -> None:
-    """Remove a build's files, and its collection where that is on a server (a build that was killed names none)."""
+    """Remove a build's files, and its collection where that is on a server (a build that was killed names none).
+
+    While the server does not answer, the empty folder stays, and the next build tries again.
+    """
     collection = collection_name(build_dir.name)
     with suppress(NoIndexError):
         manifest = read_manifest(build_dir)
         collection, chroma_url = manifest.collection, manifest.chroma_url
-    if chroma_url:
-        with suppress(NoIndexError):
-            vectors = VectorStore.open(build_dir, collection, chroma_url)
-            vectors.drop()
-            vectors.close()
+    is_dropped = not chroma_url or drop_collection(collection, chroma_url)
     shutil.rmtree(build_dir, ignore_errors=True)
+    if not is_dropped:
+        build_dir.mkdir(exist_ok=True)
 
 
 def _absolute(paths: Sequence[str | Path]) -> list[str]:

@@ -99,17 +99,14 @@ class BuildRun:
 
     def _index(self, embedder: Embedder) -> None:
         base = self._reusable_build(embedder)
-        collection, url = collection_name(self._build_dir.name), self._settings.chroma_url
-        stores = Stores.create(self._build_dir, collection, url, base.build_dir if base else None)
+        collection = collection_name(self._build_dir.name)
+        copy_of = base.build_dir if base else None
+        stores = Stores.create(self._build_dir, collection, self._settings.chroma_url, copy_of)
         try:
             if base:
                 self._dead_chunks = base.manifest.dead_chunks + _delete_outdated(self._records, base, stores)
             self._embed(embedder, stores, only_written=base is not None)
             self._verify(stores)
-        except BaseException:
-            if url:
-                stores.vectors.drop()
-            raise
         finally:
             stores.close()
 
