@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -28,20 +27,7 @@ from index.layout import IndexLayout
 from index.manifest import read_manifest
 from index.search import OpenBuild
 
-# Forks of a process that has imported all, and runs no thread: a build in one begins within milliseconds.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        "chromadb.api.rust",
-        "chromadb.telemetry.product.posthog",
-        "index.bert",
-        "index.build",
-        "nupunkt",
-        "pytest",
-        "sentence_transformers",
-        __name__,
-    ]
-)
+from .forkserver import PROCESSES, take_settings
 
 State = dict[str, str]
 """The records of an index: their ids, and their abstracts."""
@@ -92,13 +78,13 @@ class Build:
     wait: bool = False
 
     def run(self, progress: Callable[[str, int, int | None], None] | None = None) -> BuildReport:
-        os.environ["CASECITE_EMBEDDER"] = str(self.embedder)
+        take_settings({"CASECITE_EMBEDDER": str(self.embedder)})
         return build_index([self.source], self.index_dir, self.mode, progress, wait=self.wait)
 
 
 def in_new_process(function: Callable[..., Any], *arguments: object) -> Any:
     """What a function returns, or raises, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
+    with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
         return pool.submit(plainly, function, *arguments).result()
 
 
@@ -112,8 +98,8 @@ def plainly(function: Callable[..., Any], *arguments: object) -> Any:
 
 def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
     """A process that has begun to run a function, whose last argument is a connection on which it says so."""
-    here, there = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=function, args=(*arguments, there), daemon=True)
+    here, there = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=function, args=(*arguments, there), daemon=True)
     process.start()
     assert here.recv() == "ready"
     return process
@@ -172,7 +158,7 @@ def hold_build(build: Build, release: Path, connection: Connection) -> None:
 
 def read_state(index_dir: Path, embedder: Path) -> State:
     """The records of the live index, all parts of which agree and are as they were built."""
-    os.environ["CASECITE_EMBEDDER"] = str(embedder)
+    take_settings({"CASECITE_EMBEDDER": str(embedder)})
     build = open_index(index_dir).current()
     assert (changed := changed_files(build.build_dir)) == [], changed
     return ask(build)
@@ -189,7 +175,7 @@ def ask(build: OpenBuild) -> State:
 
 def ask_until(stop: Path, index_dir: Path, embedder: Path) -> tuple[list[State], int]:
     """Ask an index that stays open, and one opened anew each time: the states seen, in order, and how often asked."""
-    os.environ["CASECITE_EMBEDDER"] = str(embedder)
+    take_settings({"CASECITE_EMBEDDER": str(embedder)})
     seen: list[State] = []
     index = open_index(index_dir)
     for times in count(1):
@@ -204,7 +190,7 @@ def ask_until(stop: Path, index_dir: Path, embedder: Path) -> tuple[list[State],
 
 def find_first(stop: Path, index_dir: Path, embedder: Path) -> bool:
     """Open an index anew and ask it, again and again; whether the first record was always found by its own words."""
-    os.environ["CASECITE_EMBEDDER"] = str(embedder)
+    take_settings({"CASECITE_EMBEDDER": str(embedder)})
     found = []
     while not (found and stop.exists()):
         build = open_index(index_dir).current()
@@ -278,7 +264,7 @@ class Life:
         """Kill builds at random moments while a reader asks; every look at the index finds old records or new ones."""
         random, stop, outcomes, first = Random(seed), self.index_dir.with_name("stop"), [], len(self.history) - 1
         seconds = median(self.finish(mode).seconds for _ in range(3))
-        with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
+        with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
             reader = pool.submit(plainly, ask_until, stop, self.index_dir, self.embedder)
             try:
                 while len(outcomes) < kills:

@@ -32,6 +32,7 @@ from . import crash_workers as workers
 from .conftest import CASECITE
 from .crash_workers import NUMBERS, Build, Life, State, in_new_process, records_of
 from .forgetful_disk import STRICT, cut_power_at_every_sync
+from .forkserver import PROCESSES
 
 SEED = 20_261_129
 
@@ -157,7 +158,7 @@ def test_builders_that_wait_all_get_their_records_in(life: Life, tmp_path: Path)
         workers.write_records(tmp_path / f"{number}.jsonl", records_of(7, [2_000 + number])) for number in range(4)
     ]
     holder = workers.start(workers.hold_build, first, release)
-    with ProcessPoolExecutor(4, mp_context=workers.CONTEXT) as pool:
+    with ProcessPoolExecutor(4, mp_context=PROCESSES) as pool:
         queued = [Build(life.index_dir, source, "update", life.embedder, wait=True) for source in sources]
         reports = [pool.submit(workers.plainly, build.run) for build in queued]
         time.sleep(0.5)
@@ -208,7 +209,7 @@ def test_opening_asking_and_killing_readers_changes_no_byte_of_a_build(life: Lif
     many = workers.write_records(tmp_path / "many.jsonl", records_of(1, range(1, 1_201)))
     in_new_process(Build(life.index_dir, many, "rebuild", life.embedder).run)
     stop = tmp_path / "stop"
-    with ProcessPoolExecutor(2, mp_context=workers.CONTEXT) as pool:
+    with ProcessPoolExecutor(2, mp_context=PROCESSES) as pool:
         readers = [
             pool.submit(workers.plainly, workers.find_first, stop, life.index_dir, life.embedder) for _ in range(2)
         ]

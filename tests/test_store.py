@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +21,9 @@ from index.store import VectorStore, drop_collection
 from index.types import Chunk
 
 from .chroma_server import ChromaServer, run_chroma_server
+from .forkserver import PROCESSES, own_settings, take_settings
 
 AXES = np.eye(4, dtype=np.float32)
-# Forked from a process that has the heavy imports, and has run nothing of them yet.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["assistant.reader", "index.build", "sentence_transformers", __name__])
 QUESTION = "How long after quince cider did the rash begin?"
 
 
@@ -210,10 +207,6 @@ def build_ids(index_dir: Path) -> set[str]:
     return {folder.name for folder in (index_dir / "builds").iterdir()}
 
 
-def own_settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("CASECITE_")}
-
-
 def build_and_die(source: Path, index_dir: Path, settings: dict[str, str]) -> None:
     """A process that is killed while it embeds."""
 
@@ -221,19 +214,19 @@ def build_and_die(source: Path, index_dir: Path, settings: dict[str, str]) -> No
         if step == "embedding chunks":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    os.environ |= settings
+    take_settings(settings)
     build_index([source], index_dir, progress=die)
 
 
 def update(source: Path, index_dir: Path, settings: dict[str, str]) -> None:
     """A process that waits for its turn to write."""
-    os.environ |= settings
+    take_settings(settings)
     build_index([source], index_dir, mode="update", wait=True)
 
 
 def ask(index_dir: Path, settings: dict[str, str], asked: Any, is_over: Any, answers: Any) -> None:
     """A process that answers; it sends what it answered, and from which build."""
-    os.environ |= settings
+    take_settings(settings)
     found = []
     with Assistant.open(index_dir) as assistant:
         while not found or not is_over.is_set() or found[-1][1] != IndexLayout(index_dir).current_build().name:
