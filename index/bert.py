@@ -13,9 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions as EncoderOutput
+
+# oneDNN keeps a kernel for each number of rows that it met: with rows added to a multiple of this it needs few.
+ROWS_MULTIPLE = 64
 
 
 def use_packed_layers(model: nn.Module) -> None:
@@ -64,10 +67,14 @@ class PackedEncoder(nn.Module):
         is_token = torch.ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask[:, 0, 0]
         lengths = is_token.sum(1).tolist()
         rows = hidden_states[is_token]
+        count = len(rows)
+        if len(lengths) > 1 and (added := -count % ROWS_MULTIPLE):  # a question alone would only get slower
+            rows = pad(rows, (0, 0, 0, added))
+            lengths.append(added)
         for layer in self._layers:
             rows = layer(rows, lengths)
         output = torch.zeros_like(hidden_states)
-        output[is_token] = rows
+        output[is_token] = rows[:count]
         return EncoderOutput(last_hidden_state=output)
 
 

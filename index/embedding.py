@@ -65,8 +65,8 @@ class Embedder:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts: float32, shape (len(texts), dimension), unit length.
 
-        The model sorts what it is given by length before it makes batches, so give many texts at once. A text's vector
-        texts give the same bytes, whatever thread asks.
+        The model sorts what it is given by length before it makes batches, so give many texts at once. The last bits of
+        a text's vector depend on the texts beside it: the same texts give the same bytes, whatever thread asks.
         """
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
