@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +33,8 @@ class Curve(NamedTuple):
 def fit(points: Sequence[tuple[float, float]]) -> Curve:
     """The curve through points of records and what was measured, all above 0."""
     xs, ys = ([math.log(value) for value in values] for values in zip(*points, strict=True))
-    x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
-    exponent = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / sum(
-        (x - x_mean) ** 2 for x in xs
-    )
-    return Curve(math.exp(y_mean - exponent * x_mean), exponent)
+    exponent, intercept = statistics.linear_regression(xs, ys)
+    return Curve(math.exp(intercept), exponent)
 
 
 def growth(rows: Sequence[Row], name: str) -> float:
@@ -86,6 +84,30 @@ def curves() -> str:
         f"with the number of chunks, {rows[-1]['chunks'] / rows[-1]['records']:.1f} a record. What is said of more is "
         "drawn out of these curves, and was not measured."
     )
+
+
+def size_table() -> str:
+    """Each measured size: time, memory, disk and search."""
+    lines = [
+        "| model | records | build, s | update by 100, s (share of the build) | memory at the peak, MB | the same for "
+        "1,000 records | disk, MB for 1,000 records | question's embedding, ms | search with it, p50, ms |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in _read("scale.json")["sizes"]:
+        thousands = row["records"] / 1_000
+        cells = [
+            row["model"],
+            f"{row['records']:,}",
+            f"{row['build_s']:,.0f}",
+            f"{row['update_s']:.1f} ({row['update_s'] / row['build_s']:.1%})",
+            f"{row['peak_rss_mb']:,}",
+            f"{row['peak_rss_mb'] / thousands:,.0f}",
+            f"{row['disk_mb'] / thousands:.1f}",
+            f"{row['embed_query_p50_ms']:.1f}",
+            f"{row['query_p50_ms']:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def server_table() -> str:
