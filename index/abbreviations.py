@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from index.database import create_database, open_database
 from index.types import Record
 
 # In brackets after the words it stands for; two capitals at least, so that "(left)" and "(Figure)" are none.
@@ -36,12 +36,7 @@ class AbbreviationStore:
     @classmethod
     def create(cls, path: Path, copy_of: Path | None = None) -> AbbreviationStore:
         """A new store, empty or a copy of another one."""
-        if copy_of:
-            shutil.copyfile(copy_of, path)
-        connection = sqlite3.connect(path)
-        if not copy_of:
-            connection.executescript(_SCHEMA)
-        return cls(connection)
+        return cls(create_database(path, _SCHEMA, copy_of))
 
     @classmethod
     def open(cls, path: Path) -> AbbreviationStore:
@@ -50,8 +45,7 @@ class AbbreviationStore:
         Raises:
             sqlite3.Error: there is none at the path, or it is damaged.
         """
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        return cls(sqlite3.connect(uri, uri=True, check_same_thread=False))
+        return cls(open_database(path))
 
     def add(self, records: Sequence[Record]) -> None:
         """Count what the records explain, each explanation once a record, and make it durable."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from index.database import create_database, open_database
 from index.embedding import Vectors
 
 _SCHEMA = "CREATE TABLE vectors (record_id TEXT PRIMARY KEY, dimension INTEGER NOT NULL, vectors BLOB NOT NULL)"
@@ -25,12 +25,7 @@ class ChunkVectors:
     @classmethod
     def create(cls, path: Path, copy_of: Path | None = None) -> ChunkVectors:
         """A new file, empty or a copy of another one."""
-        if copy_of:
-            shutil.copyfile(copy_of, path)
-        connection = sqlite3.connect(path)
-        if not copy_of:
-            connection.execute(_SCHEMA)
-        return cls(connection)
+        return cls(create_database(path, _SCHEMA, copy_of))
 
     @classmethod
     def open(cls, path: Path) -> ChunkVectors:
@@ -39,8 +34,7 @@ class ChunkVectors:
         Raises:
             sqlite3.Error: there is none at the path, or it is damaged.
         """
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        return cls(sqlite3.connect(uri, uri=True, check_same_thread=False))
+        return cls(open_database(path))
 
     def add(self, vectors: Mapping[str, Vectors]) -> None:
         """Add the vectors of records (float32, shape (chunks, dimension), in the order of the chunks) durably."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from index.database import create_database, open_database, read_only_uri
 from index.types import Chunk, Record
 
 MAX_HOLDERS = 20
@@ -35,11 +35,7 @@ class RecordStore:
     @classmethod
     def create(cls, path: Path, copy_of: Path | None = None) -> RecordStore:
         """A new store, empty or with the records of another one. It becomes durable with `commit`."""
-        if copy_of:
-            shutil.copyfile(copy_of, path)
-        connection = sqlite3.connect(path, uri=True)
-        if not copy_of:
-            connection.executescript(_SCHEMA)
+        connection = create_database(path, _SCHEMA, copy_of)
         connection.execute("CREATE TEMP TABLE arrived (record_id TEXT PRIMARY KEY)")
         return cls(connection)
 
@@ -50,7 +46,7 @@ class RecordStore:
         Raises:
             sqlite3.Error: there is none at the path, or it is damaged.
         """
-        return cls(sqlite3.connect(_read_only(path), uri=True, check_same_thread=False))
+        return cls(open_database(path))
 
     def put(self, record: Record, chunks: Sequence[Chunk], keys: Iterable[str]) -> None:
         """Add a record and what it is recognised by; one of the same id is replaced, and moves to the end."""
@@ -95,7 +91,7 @@ class RecordStore:
     def compare(self, before: Path) -> tuple[int, int]:
         """Compare with the store of an earlier build; how many records are `outdated` there, and `written` here."""
         self.commit()
-        self._connection.execute("ATTACH ? AS before", (_read_only(before),))
+        self._connection.execute("ATTACH ? AS before", (read_only_uri(before),))
         self._connection.executescript(_COMPARISON)
         return self._count("outdated"), self._count("written")
 
@@ -153,10 +149,6 @@ class RecordStore:
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
-
-
-def _read_only(path: Path) -> str:
-    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
 
 
 def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
