@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 RESULTS = Path(__file__).parent / "results"
-CORPORA = {"the largest measured, without embedding": None, "2.4 million case reports": 2_400_000, "38 million abstracts": 38_000_000}
+CORPORA = {
+    "the largest measured, without embedding": None,
+    "2.4 million case reports": 2_400_000,
+    "38 million abstracts": 38_000_000,
+}
 HOURS = 24
 # N(million) = RAM(GB) x 0.245: docs.trychroma.com, "Single-node Chroma: performance and limitations".
 CHROMA_MILLIONS_A_GB = 0.245

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-# Chroma's defaults (16 neighbours, 100 looked at) miss one chunk in forty of 186,000, these four in a thousand, for a
-# millisecond more a query and a tenth more time to add: `docs/log.md`, "Chunks that are not found".
+# With Chroma's 16 neighbours one chunk in forty of 186,000 is not found even where 400 are looked at; with these three
+# in a thousand, for little more time (docs/log.md, "Chunks that are not found").
 # Chroma writes the graph out only after so many changes. What is not in the files each process that reads makes anew
 # at its first question, and if no change is, it writes into the build.
 HNSW: Any = {"hnsw": {"space": "cosine", "max_neighbors": 32, "ef_search": 800, "sync_threshold": 1}}
