@@ -7,9 +7,9 @@ PIP := $(BIN)/pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: all chat test lint fix docs screenshots clean
+.PHONY: all chat test lint audit fix docs screenshots clean
 
-all: test lint
+all: test lint audit
 
 chat: $(RUNTIME)  ## build the demo index if there is no index yet, and serve the web chat
 	@$(BIN)/casecite index info >/dev/null 2>&1 || { \
@@ -28,6 +28,11 @@ lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/cog -I docs --check README.md docs/*.md
+
+audit: $(DEVELOPMENT)  ## weaknesses in the code, known vulnerabilities of the pinned versions
+	@echo "== looking for weaknesses in the code, and for known vulnerabilities of the pinned versions"
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .ci app.py assistant index prompts training
+	@$(BIN)/python .ci/audit_pins.py
 
 fix: $(DEVELOPMENT)  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix .

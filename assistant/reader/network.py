@@ -62,7 +62,7 @@ def make_network(base: Path, dropout: float = 0.0, tokens_a_call: int = TOKENS_A
 
     Attention itself has no dropout, for speed; it is the plain one, which is the fastest here.
     """
-    config = BertConfig.from_pretrained(base, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0)
+    config = BertConfig.from_pretrained(base, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0)  # nosec B615 # a folder
     config._attn_implementation = "eager"
     encoder = BertModel(config, add_pooling_layer=False)
     weights = load_file(base / "model.safetensors")
