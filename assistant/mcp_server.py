@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from assistant.assistant import Assistant
 from assistant.endpoints import Endpoints
+from assistant.traffic import Traffic
 from index.errors import CaseciteError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _READS_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idemp
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def build_mcp(assistant: Assistant) -> MCPServer:
+def build_mcp(assistant: Assistant, traffic: Traffic) -> MCPServer:
     """The server with its three tools, to be run on any transport."""
     server: MCPServer = MCPServer(
         "casecite",
@@ -54,17 +55,17 @@ def build_mcp(assistant: Assistant) -> MCPServer:
         (endpoints.search_case_reports, "Search case reports"),
         (endpoints.get_record, "Get a case report"),
     ):
-        server.add_tool(_explain_errors(endpoint), title=title, description=getdoc(endpoint), annotations=_READS_ONLY)
+        server.add_tool(_let_in(endpoint, traffic), title=title, description=getdoc(endpoint), annotations=_READS_ONLY)
     return server
 
 
-def mount_mcp(app: FastAPI, assistant: Assistant, host: str = "127.0.0.1") -> None:
+def mount_mcp(app: FastAPI, assistant: Assistant, traffic: Traffic, host: str = "127.0.0.1") -> None:
     """Serve the tools at `/mcp` of an app, by streamable HTTP; call it before anything is mounted at `/`.
 
     A web page must not reach the tools through a visitor's browser under a name of its own, so requests have to call
     the server by a loopback name or, where it listens on one, by `host`.
     """
-    server_app = build_mcp(assistant).streamable_http_app(
+    server_app = build_mcp(assistant, traffic).streamable_http_app(
         streamable_http_path=PATH, stateless_http=True, transport_security=_allow_hosts(host)
     )
     app.router.routes.extend([Route(PATH, _refuse, methods=["GET", "DELETE"]), *server_app.routes])
@@ -89,13 +90,16 @@ def _allow_hosts(host: str) -> TransportSecuritySettings:
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{form}" for form in hosts])
 
 
-def _explain_errors(endpoint: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """An endpoint whose errors that a caller can mend reach the caller; what others say stays here."""
+def _let_in(endpoint: Callable[P, Awaitable[R]], traffic: Traffic) -> Callable[P, Awaitable[R]]:
+    """An endpoint behind `traffic`. Errors that a caller can mend reach the caller; what others say stays here."""
 
     @wraps(endpoint)
     async def tool(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return await endpoint(*args, **kwargs)
+            with traffic.question("mcp") as visit:
+                result = await endpoint(*args, **kwargs)
+                visit.outcome = getattr(result, "status", visit.outcome)
+            return result
         except CaseciteError as error:
             raise ToolError(str(error)) from error
 

@@ -16,6 +16,7 @@ from gradio_client.exceptions import AppError
 from assistant import Assistant, Filters, Turn
 from assistant.endpoints import Endpoints
 from assistant.page.api import add_endpoints
+from assistant.traffic import Traffic
 from index import build_index
 from index.errors import WrongUseError
 
@@ -163,7 +164,7 @@ def test_questions_do_not_block_the_event_loop(endpoints: Endpoints) -> None:
 def client(demo_assistant: Assistant) -> Iterator[Client]:
     """A client of a page of the endpoints alone."""
     with gr.Blocks() as page:
-        add_endpoints(demo_assistant)
+        add_endpoints(demo_assistant, Traffic(64, 1_000))
     _, url, _ = page.queue().launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield Client(url, verbose=False)
     page.close()

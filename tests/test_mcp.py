@@ -24,6 +24,7 @@ from mcp_types import CallToolResult, Tool
 
 from assistant import Assistant
 from assistant.mcp_server import INSTRUCTIONS, mount_mcp
+from assistant.traffic import Traffic
 
 from .conftest import CASECITE, ROOT
 
@@ -50,7 +51,7 @@ def _run(app: FastAPI) -> Iterator[int]:
 def port(demo_assistant: Assistant) -> Iterator[int]:
     """The port of an app with the tools and, as the page is, something else at the root."""
     app = FastAPI()
-    mount_mcp(app, demo_assistant)
+    mount_mcp(app, demo_assistant, Traffic(64, 1_000))
     app.mount("/", FastAPI())
     with _run(app) as port:
         yield port
@@ -156,7 +157,7 @@ def test_a_server_on_another_address_is_called_by_that_or_a_loopback_name_alone(
     demo_assistant: Assistant, host: str, name: str
 ) -> None:
     app = FastAPI()
-    mount_mcp(app, demo_assistant, host)
+    mount_mcp(app, demo_assistant, Traffic(64, 1_000), host)
     with _run(app) as port:
         codes = [
             httpx.post(f"http://127.0.0.1:{port}/mcp", headers=ACCEPT | {"Host": called}, json=LIST_TOOLS).status_code
@@ -183,7 +184,7 @@ def test_the_lifespan_of_the_app_itself_still_runs(demo_assistant: Assistant) ->
         steps.append("ended")
 
     app = FastAPI(lifespan=lifespan)
-    mount_mcp(app, demo_assistant)
+    mount_mcp(app, demo_assistant, Traffic(64, 1_000))
     with _run(app) as port:
         assert _list_tools(f"http://127.0.0.1:{port}/mcp")
         assert steps == ["started"]

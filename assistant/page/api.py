@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from inspect import getdoc, signature
+from inspect import Parameter, getdoc, signature
 from typing import Any
 
 import gradio as gr
@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError, validate_call
 
 from assistant.assistant import Assistant
 from assistant.endpoints import Endpoints
+from assistant.page.callers import know_caller
+from assistant.traffic import Traffic
 from index.errors import CaseciteError
 
-CONCURRENT_CALLS = 8
 
-
-def add_endpoints(assistant: Assistant) -> None:
+def add_endpoints(assistant: Assistant, traffic: Traffic) -> None:
     """Add `/ask`, `/search` and `/index_info` to the page that is being built."""
     endpoints = Endpoints(assistant)
     for endpoint, api_name in (
@@ -27,24 +27,30 @@ def add_endpoints(assistant: Assistant) -> None:
         (endpoints.describe_index, "index_info"),
     ):
         api(
-            _as_json(endpoint),
+            _as_json(endpoint, traffic),
             api_name=api_name,
             api_description=_describe(endpoint),
-            concurrency_limit=CONCURRENT_CALLS,
+            concurrency_limit=None,  # `Traffic` lets in
             api_visibility="public",
         )
 
 
-def _as_json(endpoint: Callable[..., Awaitable[BaseModel]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+def _as_json(
+    endpoint: Callable[..., Awaitable[BaseModel]], traffic: Traffic
+) -> Callable[..., Awaitable[dict[str, Any]]]:
     """An endpoint whose arguments are checked and whose result is a JSON object; its errors reach the caller."""
     checked = validate_call(endpoint)
     parameters = signature(endpoint, eval_str=True)
 
     @wraps(endpoint)
-    async def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    async def call(request: gr.Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        know_caller(request)
         try:
-            # By name, so that an error names the argument.
-            return (await checked(**parameters.bind(*args, **kwargs).arguments)).model_dump(mode="json")
+            with traffic.question("api") as visit:
+                # By name, so that an error names the argument.
+                result = await checked(**parameters.bind(*args, **kwargs).arguments)
+                visit.outcome = getattr(result, "status", visit.outcome)
+            return result.model_dump(mode="json")
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -52,8 +58,12 @@ def _as_json(endpoint: Callable[..., Awaitable[BaseModel]]) -> Callable[..., Awa
         except CaseciteError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    # Gradio reads types off the signature and takes them as they stand there.
-    call.__signature__ = parameters.replace(return_annotation=dict[str, Any])  # type: ignore[attr-defined]
+    # Gradio reads types off the signature, and off the annotations what it fills in itself.
+    own = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
+    call.__signature__ = parameters.replace(  # type: ignore[attr-defined]
+        parameters=[own, *parameters.parameters.values()], return_annotation=dict[str, Any]
+    )
+    call.__annotations__ = {"request": gr.Request, **endpoint.__annotations__}
     return call
 
 

@@ -14,15 +14,16 @@ import gradio as gr
 from assistant.assistant import Assistant
 from assistant.condense import MAX_QUESTION_CHARS
 from assistant.feedback import FeedbackStore
+from assistant.page.callers import know_caller
 from assistant.page.cards import render_evidence
 from assistant.page.controls import Controls
 from assistant.page.conversation import Conversation, Exchange, as_messages, render_message, stop, turns_of
 from assistant.page.saving import add_save_buttons
 from assistant.page.verdicts import VerdictForm
 from assistant.suggestions import explain_refusal, suggest_questions
+from assistant.traffic import Traffic
 from index.errors import CaseciteError
 
-CONCURRENT_QUESTIONS = 16
 DEMO_QUESTIONS = (
     "What was the BMD change under romosozumab?",
     "What was the plasma lithium level of the woman with kidney failure?",
@@ -41,9 +42,9 @@ Updates = dict[Any, Any]
 class ChatTab:
     """The chat. Its state is a conversation, which belongs to one browser tab alone."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, traffic: Traffic) -> None:
         """Add the tab's parts to the page that is being built."""
-        self._assistant = assistant
+        self._assistant, self._traffic = assistant, traffic
         self.conversation = gr.State(())
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=300):
@@ -63,7 +64,10 @@ class ChatTab:
     def let_ask(self, event: Callable[..., Any], find_question: Callable[..., str]) -> None:
         """Let an event of another part of the page ask: `find_question` makes a question of the event's data."""
 
-        async def ask_found(event_data: gr.EventData, before: Conversation, *options: Any) -> AsyncIterator[Updates]:
+        async def ask_found(
+            event_data: gr.EventData, request: gr.Request, before: Conversation, *options: Any
+        ) -> AsyncIterator[Updates]:
+            know_caller(request)
             async for updates in self._ask(find_question(event_data), before, options):
                 yield updates
 
@@ -99,7 +103,7 @@ class ChatTab:
     def _listen(self) -> None:
         self._inputs = [self.conversation, *self.controls.all]
         self._outputs = [self.question, self.chatbot, self.conversation, self.evidence, self._verdicts.subject]
-        self._queueing = _PRIVATE | {"concurrency_limit": CONCURRENT_QUESTIONS, "concurrency_id": "ask"}
+        self._queueing = _PRIVATE | {"concurrency_limit": None}  # `Traffic` lets in
         asking = [
             self.question.submit(self._submit, [self.question, *self._inputs], self._outputs, **self._queueing),
             self.chatbot.example_select(self._select, self._inputs, self._outputs, **self._queueing),
@@ -120,21 +124,33 @@ class ChatTab:
             **_PRIVATE,
         )
 
-    async def _submit(self, question: str, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+    async def _submit(
+        self, request: gr.Request, question: str, conversation: Conversation, *options: Any
+    ) -> AsyncIterator[Updates]:
+        know_caller(request)
         async for updates in self._ask(question, conversation, options):
             yield updates
 
-    async def _select(self, event: gr.SelectData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+    async def _select(
+        self, event: gr.SelectData, request: gr.Request, conversation: Conversation, *options: Any
+    ) -> AsyncIterator[Updates]:
+        know_caller(request)
         question = event.value["text"] if isinstance(event.value, dict) else event.value
         async for updates in self._ask(question, conversation, options):
             yield updates
 
-    async def _retry(self, event: gr.RetryData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+    async def _retry(
+        self, event: gr.RetryData, request: gr.Request, conversation: Conversation, *options: Any
+    ) -> AsyncIterator[Updates]:
+        know_caller(request)
         place = _place_of(event)
         async for updates in self._ask(conversation[place].question, conversation[:place], options):
             yield updates
 
-    async def _edit(self, event: gr.EditData, conversation: Conversation, *options: Any) -> AsyncIterator[Updates]:
+    async def _edit(
+        self, event: gr.EditData, request: gr.Request, conversation: Conversation, *options: Any
+    ) -> AsyncIterator[Updates]:
+        know_caller(request)
         async for updates in self._ask(event.value, conversation[: _place_of(event)], options):
             yield updates
 
@@ -149,13 +165,16 @@ class ChatTab:
         try:
             exchange = replace(exchange, filters=self.controls.filters(*options))
             assistant = self.controls.adapt(*options)
-            async with aclosing(assistant.astream(question, turns_of(before), exchange.filters)) as events:
-                async for event in events:
-                    shown, exchange = render_message(exchange), exchange.follow(event)
-                    if exchange.is_open and render_message(exchange) != shown:
-                        conversation = (*before, exchange)
-                        yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
-            exchange = await asyncio.to_thread(_explain, exchange, assistant)
+            with self._traffic.question("page") as visit:
+                async with aclosing(assistant.astream(question, turns_of(before), exchange.filters)) as events:
+                    async for event in events:
+                        shown, exchange = render_message(exchange), exchange.follow(event)
+                        if event.answer is not None:
+                            visit.take(event.answer)
+                        if exchange.is_open and render_message(exchange) != shown:
+                            conversation = (*before, exchange)
+                            yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
+                exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
             exchange = exchange.fail(str(error))
         except Exception:  # or the page would wait for ever

@@ -15,6 +15,7 @@ from assistant.page.library import LibraryTab, read_overview
 from assistant.page.settings import PageSettings
 from assistant.page.templating import fill
 from assistant.rendering import NOT_ADVICE
+from assistant.traffic import Traffic
 
 TITLE = "casecite"
 ASK_TAB = "ask"
@@ -23,7 +24,7 @@ _RESTORE_THEME = "() => window.casecite.restoreTheme()"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr.Blocks:
+def build_page(assistant: Assistant, traffic: Traffic, settings: PageSettings) -> gr.Blocks:
     """The page on an assistant, ready to be mounted."""
     page = gr.Blocks(title=TITLE, analytics_enabled=False)
     with page:
@@ -32,13 +33,13 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
             theme = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
         with gr.Tabs() as tabs:
             with gr.Tab("Ask", id=ASK_TAB):
-                chat = ChatTab(assistant)
+                chat = ChatTab(assistant, traffic)
             with gr.Tab("Case table") as table_tab:
                 CaseTableTab(assistant, chat.conversation, table_tab)
             with gr.Tab("Map") as map_tab:
                 map_of_library = MapTab(assistant, map_tab)
             with gr.Tab("Library"):
-                library = LibraryTab(assistant, settings or PageSettings())
+                library = LibraryTab(assistant, settings)
         gr.Markdown(NOT_ADVICE, elem_classes="muted")
         map_of_library.map.select(lambda: gr.Tabs(selected=ASK_TAB), None, tabs, **_PRIVATE)
         chat.let_ask(map_of_library.map.select, map_of_library.question_about)
@@ -53,7 +54,7 @@ def build_page(assistant: Assistant, settings: PageSettings | None = None) -> gr
         page.load(library.show, None, library.facts, **_PRIVATE)
         page.load(library.permit, None, [library.form, library.permission], **_PRIVATE)
         library.added.then(describe, None, described, **_PRIVATE)
-        add_endpoints(assistant)
+        add_endpoints(assistant, traffic)
     return page
 
 

@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+from functools import partial
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.assistant import Assistant
+from assistant.logs import configure_logging
 from assistant.mcp_server import mount_mcp
+from assistant.page.guards import Guard, is_loopback
 from assistant.page.layout import TITLE, build_page
-from assistant.page.settings import PageSettings
+from assistant.page.monitoring import add_monitoring
+from assistant.page.settings import PageSettings, page_settings
 from assistant.page.theme import THEME, read_head
+from assistant.traffic import Traffic
 from index.errors import WrongUseError
 
-MAX_UPLOAD = "200mb"
-MAX_WAITING = 64
-UPLOAD_PATH = "/gradio_api/upload"
+MAX_WAITING = 512
+CONCURRENT_EVENTS = 8  # of each kind, beside questions
+_LOG = logging.getLogger(__name__)
 
 
 def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, *, mcp: bool = False) -> None:
     """Serve the page until it is stopped; with `mcp` the tools for language models too, at `/mcp`.
 
     Raises:
-        WrongUseError: the port is taken or cannot be used, or tools without a login are wanted beside a page with one.
+        WrongUseError: the port is taken or cannot be used, a setting cannot be read, or tools without a login are
+            wanted beside a page with one.
     """
-    settings = PageSettings()
+    settings = page_settings()
     if mcp and settings.auth:
         raise WrongUseError(
             "the tools at /mcp ask for no login, and CASECITE_AUTH says that the page does",
             remedy="serve one of them by a process of its own",
         )
+    configure_logging(settings.log_format)
     with _bind(host, port) as listener:
         # Loads the models, so that the first question need not wait for them.
         assistant.search(TITLE)
         app = build_app(assistant, settings, host, listener.getsockname()[1], mcp=mcp)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
         print(f"casecite is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)  # noqa: T201
+        if not is_loopback(host) and not settings.auth:
+            _LOG.warning("whoever reaches %s may ask, since there is no login (CASECITE_AUTH sets one)", host)
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int, *, mcp: bool = False) -> FastAPI:
     """The application that serves the page, and with `mcp` the tools for language models."""
     app = FastAPI(openapi_url=None)
+    traffic = Traffic(settings.max_questions, settings.questions_per_minute)
+    add_monitoring(app, assistant, traffic, settings)
     if mcp:
-        mount_mcp(app, assistant, host)
-    page = build_page(assistant, settings).queue(max_size=MAX_WAITING)
+        mount_mcp(app, assistant, traffic, host)
+    page = build_page(assistant, traffic, settings)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT_EVENTS)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,
@@ -57,33 +68,18 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         server_port=port,
         auth=settings.may_log_in if settings.auth else None,
         footer_links=["api"],
-        max_file_size=MAX_UPLOAD,
-        show_error=True,
+        max_file_size=f"{settings.max_upload_mb}mb",
+        show_error=False,  # but for errors that are meant for users
+        run_history=False,  # or browsers would keep what was asked, for whoever uses them next
         theme=THEME,
         head=read_head(),
         ssr_mode=False,
         pwa=False,
     )
-    mounted.add_middleware(_UploadGuard, settings=settings, page=mounted.routes[-1].app)  # type: ignore[attr-defined]
+    gradio_app = mounted.routes[-1].app  # type: ignore[attr-defined]
+    find_user = partial(_find_user, page=gradio_app)
+    mounted.add_middleware(Guard, settings=settings, host=host, find_user=find_user)
     return mounted
-
-
-class _UploadGuard:
-    """Gradio takes files from anybody who may open the page, asked for or not; only editors are to send any.
-
-    Plain ASGI: what passes through it, streams above all, is not copied by a task in between.
-    """
-
-    def __init__(self, app: ASGIApp, settings: PageSettings, page: gr.routes.App) -> None:
-        self._app, self._settings, self._page = app, settings, page
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(UPLOAD_PATH):
-            user = _find_user(Request(scope), self._page)
-            if not self._settings.may_edit(user):
-                refusal = JSONResponse({"detail": "no files are taken from you"}, status_code=403)
-                return await refusal(scope, receive, send)
-        await self._app(scope, receive, send)
 
 
 def _find_user(request: Request, page: gr.routes.App) -> str | None:
