@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from assistant.types import Turn
+from index.characters import clean_text
 from index.errors import WrongUseError
 from index.lexical import analyse, background_frequency
 
@@ -31,13 +33,14 @@ _CITED = re.compile(r"^(.+?)\s*\\?\[\d+\\?\]", re.MULTILINE)
 
 
 def check_question(question: str) -> str:
-    """The question without surrounding white space.
+    """The question without surrounding white space, and without characters that only harm or deceive.
 
     Raises:
         WrongUseError: it is empty, too long, or no text.
     """
     if not isinstance(question, str):
         raise WrongUseError(f"the question must be text, is {type(question).__name__}", remedy="pass a str")
+    question = clean_text(question).strip()
     if not any(map(str.isalnum, question)):
         raise WrongUseError("the question is empty", remedy="ask for something a case report could say")
     if len(question) > MAX_QUESTION_CHARS:
@@ -45,7 +48,7 @@ def check_question(question: str) -> str:
             f"the question has {len(question):,} characters, at most {MAX_QUESTION_CHARS:,} are read",
             remedy="ask a shorter question",
         )
-    return question.strip()
+    return question
 
 
 def read_history(history: Iterable[Turn | Mapping[str, Any]]) -> tuple[Turn, ...]:
@@ -57,9 +60,9 @@ def read_history(history: Iterable[Turn | Mapping[str, Any]]) -> tuple[Turn, ...
     turns = []
     for entry in history:
         if isinstance(entry, Turn):
-            turns.append(entry)
+            turns.append(replace(entry, content=clean_text(entry.content)))
         elif isinstance(entry, Mapping) and entry.get("role") in ("user", "assistant"):
-            turns.append(Turn(role=entry["role"], content=str(entry.get("content", ""))))
+            turns.append(Turn(role=entry["role"], content=clean_text(str(entry.get("content", "")))))
         else:
             raise WrongUseError(
                 f"a turn of the history is {entry!r:.80}",

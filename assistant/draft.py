@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from index.characters import clean_text
 from index.sentences import split_sentences
 
 _KEY = r"(?:[A-Za-z]{1,2}\d+|\d+)"
@@ -13,7 +14,7 @@ _LEADING_KEYS = re.compile(rf"(?:(?:{_KEYS.pattern})[\s.,;]*)+", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)](?=\s))\s*")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_OPEN_BRACKET = re.compile(r"[\[【(][^\[\]【】()]*\Z")
+_OPEN_KEYS = re.compile(rf"[\[【(]\s*(?:{_KEY}\s*[,;]\s*)*(?:[A-Za-z]{{0,2}}\d*)\s*\Z")
 _SPACE_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
 
 
@@ -44,7 +45,7 @@ class DraftReader:
             return []
         # The last word may go on, and with it change where sentences end; so may keys in a bracket that is still open.
         whole = self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1]
-        return self._give(parse_draft(_OPEN_BRACKET.sub("", whole))[:-1])
+        return self._give(parse_draft(_OPEN_KEYS.sub("", whole))[:-1])
 
     def finish(self) -> list[DraftClaim]:
         """What is left when the draft has ended."""
@@ -59,20 +60,23 @@ class DraftReader:
 def parse_draft(text: str) -> list[DraftClaim]:
     """A model's text as claims with their keys: `[e1]`, `[e1] [e2]` or `[e1, e2]` after a statement.
 
-    A key that stands after the full stop belongs to the statement before it. A number in brackets is a key too, one
-    that was never offered. What a model thinks aloud, headings that end in a colon and marks of lists are left out.
+    A key that stands after the full stop belongs to the statement before it; after a heading, to none. A number in
+    brackets is a key too, one that was never offered. What a model thinks aloud, headings that end in a colon and marks
+    of lists are left out.
     """
     claims: list[DraftClaim] = []
-    lines = _THINKING.sub("", text).split("\n")
+    is_after_claim = False
+    lines = _THINKING.sub("", clean_text(text)).split("\n")
     for line in (_EMPHASIS.sub("", _BULLET.sub("", line)) for line in lines):
         for start, end in split_sentences(line):
             sentence = line[start:end]
-            if claims and (leading := _LEADING_KEYS.match(sentence)):
+            if is_after_claim and (leading := _LEADING_KEYS.match(sentence)):
                 claims[-1] = replace(claims[-1], keys=(*claims[-1].keys, *_find_keys(leading[0])))
                 sentence = sentence[leading.end() :]
             words = _SPACE_BEFORE_STOP.sub("", " ".join(_KEYS.sub(" ", sentence).split()))
-            if any(map(str.isalnum, words)) and not words.endswith(":"):
-                claims.append(DraftClaim(text=words, keys=_find_keys(sentence)))
+            if any(map(str.isalnum, words)):
+                is_after_claim = not words.endswith(":")
+                claims += [DraftClaim(text=words, keys=_find_keys(sentence))] if is_after_claim else []
     return claims
 
 

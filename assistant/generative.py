@@ -8,6 +8,7 @@ from assistant.chat_models import ChatModel, ChatModelError, ModelRequest, count
 from assistant.facts import find_missing, read_facts
 from assistant.names import find_foreign_names
 from assistant.types import Evidence, Turn
+from index.characters import clean_text
 from index.folding import fold_text
 from index.lexical import analyse
 from prompts import ABSTAIN_SENTENCE, load_prompt
@@ -70,7 +71,7 @@ def read_condensed(text: str, question: str, history: Iterable[Turn]) -> str | N
 
     It must keep most words of the question, and the figures, drugs and names that it adds must have been said.
     """
-    line = next((line for line in text.splitlines() if line.strip()), "").strip(_WRAPPING)
+    line = next((line for line in clean_text(text).splitlines() if line.strip()), "").strip(_WRAPPING)
     rewritten = line.partition(":")[2].strip(_WRAPPING) if line.casefold().startswith(_LABELS) else line
     said = "\n".join([question, *(turn.content for turn in history)])
     terms, asked = set(analyse(rewritten)), set(analyse(question))

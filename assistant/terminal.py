@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from index.characters import clean_text
+
 EXIT_INSUFFICIENT_EVIDENCE = 3
 EXIT_NO_INDEX = 4
 EXIT_INTERRUPTED = 130
@@ -16,6 +18,6 @@ IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the
 
 
 def stop(message: str, exit_code: int) -> NoReturn:
-    """End the command with one line on stderr."""
-    typer.echo(f"casecite: {message}", err=True)
+    """End the command with one line on stderr, in which nothing steers the terminal."""
+    typer.echo(f"casecite: {clean_text(message)}", err=True)
     sys.exit(exit_code)

@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
+from index.characters import clean_line, clean_text
 from index.folding import fold_text
 from index.types import Section
 
@@ -40,14 +41,6 @@ MAX_LABEL_CHARS = 80
 MAX_TAG_CHARS = 5_000
 # Aggregators escape what is escaped already: `&amp;lt;i&amp;gt;`. More layers than this are text.
 MAX_READINGS = 8
-
-# Characters that cannot be stored, cannot be seen, or turn the direction of the text around them.
-_SPACES = dict.fromkeys([0xB, *range(0x1C, 0x20), 0x85], " ")
-_UNSEEN = dict.fromkeys([*range(0x9), *range(0xE, 0x1C), *range(0x7F, 0x85), *range(0x86, 0xA0), 0xAD, 0x200B, 0xFEFF])
-_UNSEEN_FORMATS = dict.fromkeys([*range(0x2060, 0x2065), *range(0xE0000, 0xE0080), 0xFFFE, 0xFFFF])
-_BIDI_CONTROLS = dict.fromkeys([0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
-_CLEANING = {**_SPACES, **_UNSEEN, **_UNSEEN_FORMATS, **_BIDI_CONTROLS, **_SURROGATES}
 
 _SUPERSCRIPTS = dict(zip("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ", strict=True))
 _SUBSCRIPTS = dict(zip("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎", strict=True))
@@ -84,16 +77,11 @@ class _Block:
         return _one_line("".join(run.text for run in self.runs))
 
 
-def clean_text(text: str) -> str:
-    """The text without characters that cannot be stored or seen; lone surrogates become U+FFFD."""
-    return text.translate(_CLEANING)
-
-
 def read_inline(markup: str) -> str:
     """A title or a name, which may carry markup (once more escaped, even), as one line of plain text."""
-    text = _one_line(clean_text(markup))
+    text = clean_line(markup)
     for _ in range(MAX_READINGS):
-        before, text = text, _one_line(clean_text(" ".join(block.text for block in _read_blocks(text))))
+        before, text = text, clean_line(" ".join(block.text for block in _read_blocks(text)))
         if text == before:
             break
     return text

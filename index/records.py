@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from index.characters import clean_line, clean_text
 from index.folding import fold_text
 from index.formats.raw_record import RawRecord
-from index.markup import PlainAbstract, clean_text, read_abstract, read_inline
+from index.markup import PlainAbstract, read_abstract, read_inline
 from index.sources import read_sources
 from index.types import Record, Rejection, Section
 
@@ -69,7 +70,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _check_text(value: Any, max_chars: int = MAX_VALUE_CHARS) -> str | None:
-    """A string (or a whole number, as identifiers and volumes come) without surrounding white space, or None."""
+    """A string (or a whole number, as identifiers and volumes come) as one line, or None."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
         value = str(int(value))
     if _is_missing(value):
@@ -78,7 +79,7 @@ def _check_text(value: Any, max_chars: int = MAX_VALUE_CHARS) -> str | None:
         raise ValueError(f"must be text, is {type(value).__name__}")
     if len(value) > max_chars:
         raise ValueError(f"{len(value):,} characters, at most {max_chars:,} are read")
-    text = clean_text(value).strip()
+    text = clean_line(value)
     return None if fold_text(text) in _NOTHING else text
 
 
@@ -130,7 +131,7 @@ def _full_name(person: dict[str, Any]) -> Any:
     keys = (("given", "firstName", "first"), ("family", "lastName", "last"))
     parts = [next((person[key] for key in names if person.get(key)), None) for names in keys]
     if not any(parts):
-        raise ValueError(f"an entry without a name, with {', '.join(person)[:80] or 'nothing'}")
+        raise ValueError(f"an entry without a name, with {clean_line(', '.join(person))[:80] or 'nothing'}")
     return " ".join(str(part) for part in parts if part)
 
 
@@ -200,7 +201,7 @@ def _check_url(value: Any) -> str | None:
 def _check_ids(value: Any) -> tuple[str, ...]:
     """Names as `Record.to_dict` writes them; what another source calls so is left alone."""
     is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    return tuple(value)[:MAX_VALUES] if is_list else ()
+    return tuple(filter(None, map(clean_line, value[:MAX_VALUES]))) if is_list else ()
 
 
 def _check_source(value: Any) -> str | None:
@@ -281,7 +282,7 @@ class _SourceRecord(BaseModel):
         is_record = self.content_hash == hash_content(self.title, self.abstract, self.sections)
         has_spans = bool(self.sections) and self.sections[-1].end <= len(self.abstract)
         if (is_record or has_spans) and read_inline(self.abstract) == " ".join(self.abstract.split()):
-            return PlainAbstract(self.abstract, self.sections)
+            return PlainAbstract(clean_text(self.abstract), self.sections)  # only spaces can change, so spans hold
         return read_abstract(self.abstract)
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.markup import KNOWN_TAGS, clean_text, read_abstract, read_inline
+from index.characters import clean_text
+from index.markup import KNOWN_TAGS, read_abstract, read_inline
 
 
 def sections_of(markup: str) -> list[tuple[str, str]]:

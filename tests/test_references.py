@@ -17,7 +17,7 @@ from assistant.export.names import parse_name
 from assistant.export.references import format_references, to_bibtex, to_csl_json, to_ris
 from assistant.rendering import DIGEST_NOTE, RETRACTED_NOTE
 from index import DEMO_RECORDS, read_records
-from index.markup import clean_text
+from index.characters import clean_text
 from index.types import Record
 
 SMITH = Record(

@@ -20,6 +20,7 @@ from assistant.generative import render_evidence
 from assistant.reader import Reader
 from assistant.support import SupportFinder
 from assistant.types import Evidence
+from index.characters import clean_line
 from index.lexical import analyse
 from prompts import load_prompt
 
@@ -47,7 +48,7 @@ class DraftCell(BaseModel):
     def _takes_numbers(cls, value: Any) -> str:
         if not isinstance(value, str | int | float):
             raise ValueError("the text of a cell is text")
-        return str(value)
+        return clean_line(str(value))
 
     @field_validator("keys", mode="before")
     @classmethod
@@ -139,7 +140,7 @@ def _check(draft: DraftCell, offered: Sequence[Evidence], support: SupportFinder
     words = set(analyse(draft.text))
     if not words or not words <= set(analyse(" ".join(item.quote for item in verdict.cited))):
         return None
-    return Cell(text=" ".join(draft.text.split()), sources=verdict.cited)
+    return Cell(text=draft.text, sources=verdict.cited)
 
 
 def _is_of_the_patient(cell: Cell, sentences: Sequence[Sentence]) -> bool:

@@ -1,7 +1,7 @@
 """The case table as a sheet: each value and the sentence behind it in columns of their own, so that none is lost.
 
-A spreadsheet must not take text of a record for a formula. In CSV an apostrophe stands before what would be one; in a
-workbook every value is written as text.
+Each value is one line without control characters. A spreadsheet must not take text of a record for a formula. In CSV
+an apostrophe stands before what would be one; in a workbook every value is written as text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
 from assistant.rendering import NO_TITLE, record_marks
+from index.characters import clean_line
 
 if TYPE_CHECKING:
     from assistant.cases.types import CaseRow, CaseTable
@@ -32,7 +33,7 @@ def make_headers(table: CaseTable) -> list[str]:
 
 def make_rows(table: CaseTable) -> list[list[str]]:
     """The values of each row, in the order of the headers."""
-    return [[*_refer(row.record), *_values(table, row)] for row in table.rows]
+    return [[clean_line(value) for value in (*_refer(row.record), *_values(table, row))] for row in table.rows]
 
 
 def write_csv(table: CaseTable) -> str:

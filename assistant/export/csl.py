@@ -9,8 +9,9 @@ from itertools import count
 from string import ascii_lowercase
 from typing import Any
 
-from assistant.export.names import NameParts, one_line, parse_name
+from assistant.export.names import NameParts, parse_name
 from assistant.rendering import record_marks
+from index.characters import clean_line
 from index.types import Record
 
 CslItem = dict[str, Any]
@@ -53,7 +54,7 @@ def csl_item(record: Record, key: str) -> CslItem:
         "note": "; ".join(record_marks(record)),
     }
     item: CslItem = {"id": key, "type": "article-journal"}
-    item |= {name: text for name, value in fields.items() if (text := one_line(value or ""))}
+    item |= {name: text for name, value in fields.items() if (text := clean_line(value or ""))}
     if authors := [name for author in record.authors if any((name := parse_name(author)).values())]:
         item["author"] = authors
     if record.year:
@@ -65,7 +66,7 @@ def split_pages(pages: str) -> tuple[str, str | None]:
     """First and last page, the last one in full: "1268-72" ends on 1272. What is no range is a first page."""
     found = _PAGE_RANGE.fullmatch(pages.strip())
     if not found:
-        return one_line(pages), None
+        return clean_line(pages), None
     prefix, first, first_tail, last_prefix, last, last_tail = found.groups()
     if last_prefix in ("", prefix) and len(last) < len(first):
         last = first[: -len(last)] + last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from index.markup import clean_text
+from index.characters import clean_line
 
 NameParts = dict[str, str]
 """A name as in CSL: `family`, `given`, `non-dropping-particle` and `suffix`, or `literal` where it has no parts."""
@@ -22,18 +22,13 @@ _COLLECTIVE = re.compile(
 )
 
 
-def one_line(text: str) -> str:
-    """Text that no line break or control character can lead out of its field."""
-    return " ".join(clean_text(text).split())
-
-
 def parse_name(text: str) -> NameParts:
     """The parts of "Given Family", "Family, Given", "Family GI", "G I Family" and "Family-G-I".
 
     Particles and the order of the parts are read as BibTeX reads them. What has no parts (a group, a single word), or
     none that can be told apart, is `literal`.
     """
-    name = one_line(text)
+    name = clean_line(text)
     words = name.split()
     if found := _HYPHENATED.fullmatch(name):
         initials = found["initials"].replace("-", " ").strip()

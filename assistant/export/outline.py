@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from assistant.export.names import one_line
 from assistant.export.styles import format_references
 from assistant.rendering import record_links, split_marks
 from assistant.types import Answer, Citation
+from index.characters import clean_line
 from index.errors import WrongUseError
 from index.types import Record
 
@@ -85,19 +85,19 @@ def _describe_index(index_id: str) -> str:
     """An index and, where its id begins with the time of its build, the day."""
     built = _BUILD_TIME.match(index_id)
     day = f", built on {datetime.strptime(built[0], '%Y%m%dT%H%M%SZ'):%-d %B %Y}" if built else ""
-    return f"Answered from the index {one_line(index_id)}{day}."
+    return f"Answered from the index {clean_line(index_id)}{day}."
 
 
 def _make_question(answer: Answer, numbers: Mapping[str, int]) -> AnsweredQuestion:
     renumbered = {item.number: numbers[item.record.record_id] for item in answer.citations}
-    lines = (_renumber(one_line(line), renumbered) for line in answer.text.splitlines())
-    searched = [f"Searched for: {one_line(answer.query)}"] if answer.query != answer.question else []
+    lines = (_renumber(clean_line(line), renumbered) for line in answer.text.splitlines())
+    searched = [f"Searched for: {clean_line(answer.query)}"] if answer.query != answer.question else []
     return AnsweredQuestion(
-        question=one_line(answer.question),
+        question=clean_line(answer.question),
         lines=[line for line in lines if line],
         remarks=[*searched, _describe_making(answer)],
-        quotes=[Quote(renumbered[item.number], _section_of(item), one_line(item.quote)) for item in answer.citations],
-        notes=[f"Note: {one_line(warning)}" for warning in answer.warnings],
+        quotes=[Quote(renumbered[item.number], _section_of(item), clean_line(item.quote)) for item in answer.citations],
+        notes=[f"Note: {clean_line(warning)}" for warning in answer.warnings],
     )
 
 
@@ -122,20 +122,20 @@ def _describe_making(answer: Answer) -> str:
     if answer.mode == "extractive":
         return f"Made of sentences of the reports; {chance}."
     left_out = ", what is not supported is left out" if answer.status == "partial" else ""
-    model = one_line(answer.model or "a chat model")
+    model = clean_line(answer.model or "a chat model")
     return f"Written by {model}, each statement checked against the sentences it cites{left_out}; {chance}."
 
 
 def _section_of(citation: Citation) -> str | None:
     if citation.field == "title":
         return "Title"
-    return one_line(citation.record.section_at(citation.start) or "") or None
+    return clean_line(citation.record.section_at(citation.start) or "") or None
 
 
 def _make_references(records: Sequence[Record]) -> list[Reference]:
     """References in the AMA's style; what they link to stands in the links alone."""
     texts = format_references([replace(record, doi=None, url=None) for record in records], "ama")
     return [
-        Reference(number, text, [(one_line(label), address) for label, address in record_links(record)])
+        Reference(number, text, [(clean_line(label), address) for label, address in record_links(record)])
         for number, (text, record) in enumerate(zip(texts, records, strict=True), 1)
     ]

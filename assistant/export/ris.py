@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.export.csl import CslItem, split_pages, to_csl_json, unique_records
-from assistant.export.names import NameParts, one_line
+from assistant.export.names import NameParts
 from assistant.rendering import DIGEST_NOTE, record_marks
+from index.characters import clean_line
 from index.types import Record
 
 
@@ -31,7 +32,7 @@ def to_ris(records: Sequence[Record]) -> str:
 def _as_entry(record: Record, item: CslItem) -> dict[str, Any]:
     """A record under the names that rispy has for the tags, in the order in which they are written."""
     first, last = split_pages(record.pages) if record.pages else (None, None)
-    abstract = one_line(record.abstract)
+    abstract = clean_line(record.abstract)
     entry = {
         "type_of_reference": "JOUR",
         "id": item["id"],

@@ -19,6 +19,7 @@ from assistant.rendering import (
 )
 from assistant.suggestions import Refusal
 from assistant.types import Answer, AnswerEvent, Citation, Turn
+from index.characters import clean_text
 from index.types import Filters, Record
 
 STOPPED = "Stopped."
@@ -44,6 +45,10 @@ class Exchange:
     refusal: Refusal | None = None
     suggestions: tuple[str, ...] = ()
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        """Show the question as it is asked: without characters that only harm or deceive."""
+        object.__setattr__(self, "question", clean_text(self.question))
 
     @property
     def is_open(self) -> bool:
