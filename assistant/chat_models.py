@@ -9,6 +9,7 @@ from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from assistant.redaction import redact
 from assistant.types import Turn
 from index.characters import clean_text
 from index.errors import CaseciteError, WrongUseError
@@ -234,8 +235,8 @@ def explain_failure(error: Exception, name: str) -> ChatModelError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's text, of which a server may have written some."""
-    return clean_text((str(error).strip() or type(error).__name__).splitlines()[0][:300])
+    """The first line of an exception's text. A server may have written it, and name the key that it refuses."""
+    return redact(clean_text((str(error).strip() or type(error).__name__).splitlines()[0]))[:300]
 
 
 def _check_key(spec: str, provider: str, base_url: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from assistant.redaction import redact
 from index.characters import clean_text
 
 EXIT_INSUFFICIENT_EVIDENCE = 3
@@ -18,6 +19,6 @@ IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the
 
 
 def stop(message: str, exit_code: int) -> NoReturn:
-    """End the command with one line on stderr, in which nothing steers the terminal."""
-    typer.echo(f"casecite: {clean_text(message)}", err=True)
+    """End the command with one line on stderr, in which nothing steers the terminal or is secret."""
+    typer.echo(f"casecite: {redact(clean_text(message))}", err=True)
     sys.exit(exit_code)

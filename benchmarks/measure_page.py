@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ START_SECONDS = 120
 def main(data: Path, index_dir: Path) -> None:
     """Measure, print and write the figures."""
     questions = read_questions(data / "cases" / "questions.dev.jsonl")
-    with serve(index_dir) as records:
+    with serve(index_dir, questions_per_minute="1000") as records:
         opened = measure_loads()
         alone = asyncio.run(measure_alone(questions[:ALONE]))
         together = asyncio.run(measure_together(questions[ALONE : ALONE + ROUNDS * USERS]))
@@ -61,12 +62,13 @@ def read_questions(path: Path) -> list[str]:
 
 
 @contextmanager
-def serve(index_dir: Path) -> Iterator[int]:
-    """The page on an index, in a process of its own; gives how many records there are."""
+def serve(index_dir: Path, **settings: str) -> Iterator[int]:
+    """The page on an index, in a process of its own, with settings; gives how many records there are."""
     command = [str(Path(sys.executable).with_name("casecite"))]
     where = ["--index", str(index_dir)]
     info = subprocess.run([*command, "index", "info", "--json", *where], capture_output=True, check=True)
-    server = subprocess.Popen([*command, "serve", "--port", str(PORT), *where])
+    environment = os.environ | {f"CASECITE_{name.upper()}": value for name, value in settings.items()}
+    server = subprocess.Popen([*command, "serve", "--port", str(PORT), *where], env=environment)
     try:
         wait_until_served()
         yield json.loads(info.stdout)["record_count"]
@@ -80,7 +82,7 @@ def wait_until_served() -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         try:
-            httpx.get(f"{URL}/config").raise_for_status()
+            httpx.get(f"{URL}/health").raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.5)

@@ -28,7 +28,7 @@ API = "/gradio_api"
 _OPEN_PATHS = re.compile(
     r"/(?:|health|metrics|mcp|login/?|logout|config/?|favicon\.ico|manifest\.json|robots\.txt|theme\.css"
     r"|(?:static|assets|svelte)/.*)"
-    rf"|{API}/(?:queue/(?:join|data)|heartbeat/\w+|call/.+|run/\w+/?|api/\w+/?|cancel|reset/?|info/?|openapi\.json"
+    rf"|{API}/(?:queue/(?:join|data)|heartbeat/[\w-]+|call/.+|run/\w+/?|api/\w+/?|cancel|reset/?|info/?|openapi\.json"
     r"|login_check/?|user/?|token/?|app_id/?|startup-events|theme\.css)"
 )
 _EDITORS_PATHS = re.compile(rf"{API}/(?:upload(?:_progress)?|file=.*)")
@@ -91,14 +91,9 @@ class Guard:
         caller.set(who)
         # What the page does later in a request's name knows it by these.
         MutableHeaders(scope=scope)["x-request-id"] = who.request_id
-        answer = _Answer(send, request, who)
-        refusal = self._find_refusal(request, user, who, address)
-        app = refusal or self._app
-        body = _BoundedBody(receive, self._max_bytes(request))
-        try:
-            await app(scope, body.receive, answer.send)
-        except _TooLongError:
-            await _refuse(413, "this is more than may be sent")(scope, receive, answer.send)
+        app = self._find_refusal(request, user, who, address) or self._app
+        body = _Body(receive, self._max_bytes(request))
+        await app(scope, body.receive, _Answer(send, request, who, body).send)
 
     def _find_refusal(self, request: Request, user: str | None, who: Caller, address: str) -> ASGIApp | None:
         """What a request is answered that may not pass."""
@@ -126,33 +121,35 @@ class Guard:
         return self._settings.max_upload_mb * 1_000_000 + MAX_BODY_BYTES if is_upload else MAX_BODY_BYTES
 
 
-class _TooLongError(Exception):
-    """More was sent than may be."""
-
-
-class _BoundedBody:
-    """What a client sends, as far as it may."""
+class _Body:
+    """What a client sends, as far as it may: where it is more, the rest is not read."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self._receive, self._left = receive, max_bytes
 
+    @property
+    def is_too_long(self) -> bool:
+        return self._left < 0
+
     async def receive(self) -> Message:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise _TooLongError
+        if self.is_too_long:
+            return {"type": "http.request", "body": b"", "more_body": False}
         return message
 
 
 class _Answer:
     """An answer on its way: it gets the headers, and a line in the log if it changes something or fails."""
 
-    def __init__(self, send: Send, request: Request, who: Caller) -> None:
-        self._send, self._request, self._who = send, request, who
+    def __init__(self, send: Send, request: Request, who: Caller, body: _Body) -> None:
+        self._send, self._request, self._who, self._body = send, request, who, body
         self._started = time.perf_counter()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self._body.is_too_long:
+                message["status"] = 413
             headers = MutableHeaders(scope=message)
             headers.update({**SECURITY_HEADERS, "X-Request-ID": self._who.request_id})
             if self._request.method == "POST" or message["status"] >= 400:

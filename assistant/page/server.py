@@ -44,7 +44,9 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, 
         # Loads the models, so that the first question need not wait for them.
         assistant.search(TITLE)
         app = build_app(assistant, settings, host, listener.getsockname()[1], mcp=mcp)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+        )
         print(f"casecite is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)  # noqa: T201
         if not is_loopback(host) and not settings.auth:
             _LOG.warning("whoever reaches %s may ask, since there is no login (CASECITE_AUTH sets one)", host)
