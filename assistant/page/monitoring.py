@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -98,6 +97,6 @@ def _knows_password(request: Request, may_log_in: Callable[[str, str], bool]) ->
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     try:
         name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return False
     return kind.lower() == "basic" and may_log_in(name, password)
