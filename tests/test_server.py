@@ -101,6 +101,26 @@ def test_a_page_for_this_computer_answers_to_its_own_names_alone(
     assert call(named, "rebound.example") == 421
 
 
+def test_pages_of_other_servers_may_ask_nothing(
+    page_url: str, serve_page: ServePage, demo_assistant: Assistant
+) -> None:
+    def call(url: str, origin: str) -> int:
+        return httpx.post(
+            f"{url}/gradio_api/call/index_info", json={"data": []}, headers={"Origin": origin}
+        ).status_code
+
+    assert call(page_url, page_url) == 200
+    for origin in (
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1.evil.example:80",
+        "https://evil.example/127.0.0.1",
+    ):
+        assert call(page_url, origin) == 403, origin
+    named = serve_page(demo_assistant, PageSettings(allowed_hosts=("reports.example.org",)))
+    assert call(named, "https://reports.example.org") == 200, "a proxy may call the page by its inner name"
+
+
 def log_in(client: httpx.Client, name: str, password: str) -> httpx.Response:
     return client.post("/login", data={"username": name, "password": password})
 

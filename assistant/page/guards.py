@@ -91,25 +91,41 @@ class Guard:
         caller.set(who)
         # What the page does later in a request's name knows it by these.
         MutableHeaders(scope=scope)["x-request-id"] = who.request_id
-        app = self._find_refusal(request, user, who, address) or self._app
+        refusal = (
+            self._refuse_name(request)
+            or self._refuse_path(request.url.path, user)
+            or self._refuse_amount(request, who, address)
+        )
         body = _Body(receive, self._max_bytes(request))
-        await app(scope, body.receive, _Answer(send, request, who, body).send)
+        await (refusal or self._app)(scope, body.receive, _Answer(send, request, who, body).send)
 
-    def _find_refusal(self, request: Request, user: str | None, who: Caller, address: str) -> ASGIApp | None:
-        """What a request is answered that may not pass."""
-        path = request.url.path
-        if self._hosts is not None and _host_name(request) not in self._hosts:
+    def _refuse_name(self, request: Request) -> ASGIApp | None:
+        """What a request is answered that calls the server by a wrong name, or for a page of another one."""
+        if self._hosts is not None and _host_name(request.headers.get("host", "")) not in self._hosts:
             return _refuse(421, "the page is not called by this name; CASECITE_ALLOWED_HOSTS lists those it is")
+        if request.method == "POST" and not self._is_own_page(request):
+            return _refuse(403, "pages of other servers may ask nothing here; CASECITE_ALLOWED_HOSTS lists own names")
+        return None
+
+    def _refuse_path(self, path: str, user: str | None) -> ASGIApp | None:
         if _EDITORS_PATHS.fullmatch(path):
-            if not self._settings.may_edit(user):
-                return _refuse(403, "no files are taken from you")
-        elif not _OPEN_PATHS.fullmatch(path):
-            return _refuse(404, "there is nothing here")
-        if int(request.headers.get("content-length", "0") or "0") > self._max_bytes(request):
+            return None if self._settings.may_edit(user) else _refuse(403, "no files are taken from you")
+        return None if _OPEN_PATHS.fullmatch(path) else _refuse(404, "there is nothing here")
+
+    def _refuse_amount(self, request: Request, who: Caller, address: str) -> ASGIApp | None:
+        if int(request.headers.get("content-length", "0")) > self._max_bytes(request):
             return _refuse(413, "this is more than may be sent")
-        if request.method == "POST" and not self._may_call(path, who, address):
+        if request.method == "POST" and not self._may_call(request.url.path, who, address):
             return _refuse(429, "too many requests; try again in a minute")
         return None
+
+    def _is_own_page(self, request: Request) -> bool:
+        """Whether a request that a browser sends for a page is for one of this server's own."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return True
+        name = _host_name(origin.rpartition("//")[2])
+        return name in (self._hosts or ()) or name == _host_name(request.headers.get("host", ""))
 
     def _may_call(self, path: str, who: Caller, address: str) -> bool:
         if path.startswith("/login"):
@@ -183,9 +199,9 @@ def _list_hosts(host: str, settings: PageSettings) -> frozenset[str] | None:
     return frozenset(name.casefold() for name in (*own, *settings.allowed_hosts))
 
 
-def _host_name(request: Request) -> str:
-    """The name that a request calls the server by, without the port."""
-    return _HOST.match(request.headers.get("host", ""))[0].strip("[]").casefold()  # type: ignore[index] # it matches any
+def _host_name(address: str) -> str:
+    """The name in an address, without the port."""
+    return _HOST.match(address)[0].strip("[]").casefold()  # type: ignore[index] # it matches any
 
 
 def _choose_id(request: Request) -> str:
