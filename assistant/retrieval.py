@@ -25,13 +25,15 @@ class Retrieved:
     """What was found for a question.
 
     `query` is what was searched, `focus` what the records are read for: of a follow-up on a case that is known, the
-    question alone. `asks_for_list`: all records on a topic are asked for, which is the focus.
+    question alone. `asks_for_list`: all records on a topic are asked for, which is the focus. `warnings` tell what the
+    search had to do without.
     """
 
     query: str
     focus: str
     passages: list[Passage]
     asks_for_list: bool = False
+    warnings: tuple[str, ...] = ()
 
     def describe(self, question: str) -> str:
         """What is going on, in words; with the query where it is not the question."""
@@ -58,15 +60,14 @@ def retrieve(
         query, is_follow_up = condensed, fold_text(condensed) != fold_text(question)
     if asks_for_list(question):
         topic = topic_of(query)
-        return Retrieved(
-            query=query, focus=topic, passages=build.search(topic, LISTED_DEPTH, filters), asks_for_list=True
-        )
-    found = build.search(query, top_k, filters)
+        passages, warnings = build.find(topic, LISTED_DEPTH, filters)
+        return Retrieved(query=query, focus=topic, passages=passages, asks_for_list=True, warnings=warnings)
+    found, warnings = build.find(query, top_k, filters)
     if spoken_of is None or not is_follow_up:
-        return Retrieved(query=query, focus=query, passages=found)
+        return Retrieved(query=query, focus=query, passages=found, warnings=warnings)
     others = [passage for passage in found if passage.record.record_id != spoken_of.record.record_id]
     passages = [replace(spoken_of, score=KEPT_SCORE), *others][:top_k]
-    return Retrieved(query=query, focus=condensed or question, passages=passages)
+    return Retrieved(query=query, focus=condensed or question, passages=passages, warnings=warnings)
 
 
 def _complete(question: str, history: tuple[Turn, ...], spoken_of: Passage | None) -> StandaloneQuery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1_048_576
 DIFFERS = "differs from what was built"
 MISSING = "is missing"
+HEAL = "casecite index build heals it"
 
 MEANINGS = {
     RECORDS_FILE: "the records are damaged",
@@ -100,22 +101,38 @@ def require_sound(build_dir: Path, manifest: Manifest, progress: Progress) -> No
         NoIndexError: one of them is not what was built.
     """
     if damage := check_files(build_dir, manifest, progress):
-        raise NoIndexError(f"{build_dir} is damaged: {damage[0]}", remedy="casecite index build heals it")
+        raise NoIndexError(f"{build_dir} is damaged: {damage[0]}", remedy=HEAL)
+
+
+def require_sound_graph(build_dir: Path, manifest: Manifest) -> None:
+    """Check what Chroma reads as it is: one wrong bit in its graph of neighbours ends the whole process.
+
+    Raises:
+        NoIndexError: one of its files is not what was built.
+    """
+    if damage := _check_part(build_dir, manifest.files, "vectors/", lambda _: None):
+        raise NoIndexError(f"{build_dir} is damaged: {damage[0]}", remedy=HEAL)
 
 
 def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list[Finding]:
     """Which files are missing, differ from what was built, or are of no use, in the order of their names."""
-    there = {path.relative_to(build_dir).as_posix(): path for path in build_dir.rglob("*") if path.is_file()}
-    tell = _count_megabytes(
-        sum(path.stat().st_size for name, path in there.items() if name in manifest.files), progress
-    )
+    known = (build_dir / name for name in manifest.files)
+    tell = _count_megabytes(sum(path.stat().st_size for path in known if path.is_file()), progress)
+    return _check_part(build_dir, manifest.files, "", tell)
+
+
+def _check_part(build_dir: Path, files: Mapping[str, str], under: str, tell: Callable[[int], None]) -> list[Finding]:
+    """`check_files` of those whose path in the build begins in this way."""
+    paths = (path for path in (build_dir / under).rglob("*") if path.is_file())
+    there = {path.relative_to(build_dir).as_posix(): path for path in paths}
+    built = {name: digest for name, digest in files.items() if name.startswith(under)}
     findings = []
-    for name in sorted({*manifest.files, *there} - {FILE_NAME, COPY_NAME}):
+    for name in sorted({*built, *there} - {FILE_NAME, COPY_NAME}):
         if name not in there:
             findings.append(find_damage(name, MISSING))
-        elif name not in manifest.files:
+        elif name not in built:
             findings.append(_find_extra(name))
-        elif (problem := _compare(there[name], manifest.files[name], tell)) is not None:
+        elif (problem := _compare(there[name], built[name], tell)) is not None:
             findings.append(find_damage(name, problem))
     return findings
 

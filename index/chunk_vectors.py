@@ -12,6 +12,8 @@ import numpy as np
 from index.database import create_database, open_database
 from index.embedding import Vectors
 
+MAX_SQUARED_LENGTH = 1.01  # all are of unit length, but those of texts that the model knows no word of
+
 _SCHEMA = "CREATE TABLE vectors (record_id TEXT PRIMARY KEY, dimension INTEGER NOT NULL, vectors BLOB NOT NULL)"
 
 
@@ -49,12 +51,16 @@ class ChunkVectors:
         self._connection.commit()
 
     def get(self, record_ids: Sequence[str]) -> dict[str, Vectors]:
-        """The vectors of those records that are here: float32, shape (chunks, dimension)."""
+        """The vectors of those records that are here: float32, shape (chunks, dimension).
+
+        Raises:
+            ValueError: one is longer than it was built, which SQLite does not notice.
+        """
         rows = self._connection.execute(
             "SELECT record_id, dimension, vectors FROM vectors WHERE record_id IN (SELECT value FROM json_each(?))",
             (json.dumps(record_ids),),
         )
-        return {name: np.frombuffer(blob, dtype="<f4").reshape(-1, dimension) for name, dimension, blob in rows}
+        return {name: _read_vectors(name, dimension, blob) for name, dimension, blob in rows}
 
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
@@ -62,3 +68,11 @@ class ChunkVectors:
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
+
+
+def _read_vectors(record_id: str, dimension: int, blob: bytes) -> Vectors:
+    vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
+    lengths = np.einsum("ij,ij->i", vectors, vectors)
+    if not (lengths < MAX_SQUARED_LENGTH).all():  # nor is it, where one is not a number
+        raise ValueError(f"the vectors of {record_id} differ from what was built")
+    return vectors

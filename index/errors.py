@@ -40,6 +40,10 @@ class NoIndexError(CaseciteError):
     exit_code = 4
 
 
+class UnreadableIndexError(NoIndexError):
+    """The system does not let the index be read now: no file handle is left, or this user has not the right."""
+
+
 class IndexMismatchError(NoIndexError):
     """The index was built by another embedding model or in another format."""
 

@@ -19,6 +19,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
+from index.damage import name_fault
 from index.errors import BuildRunningError, NoIndexError, WrongUseError
 from index.manifest import COPY_NAME, FILE_NAME, Manifest
 
@@ -26,6 +27,7 @@ RECORDS_FILE = "records.sqlite"
 VECTORS_FILE = "chunk_vectors.sqlite"
 REJECTED_FILE = "rejected.jsonl"
 MERGED_FILE = "merged.jsonl"
+MAX_NAME_CHARS = 80  # no build has so long a name, and a longer one is no name to the system
 
 
 class IndexLayout:
@@ -53,11 +55,18 @@ class IndexLayout:
         return live
 
     def live_build(self) -> Path | None:
-        """The folder of the build that answers, or None where nothing has been built."""
+        """The folder of the build that answers, or None where nothing has been built.
+
+        Raises:
+            UnreadableIndexError: the system does not let the file be read that names it.
+        """
         try:
-            return self.builds_dir / self.current_file.read_text("utf-8", errors="replace").strip()
-        except OSError:
+            name = self.current_file.read_text("utf-8", errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
+        except OSError as error:
+            raise name_fault(self.current_file, error) from error
+        return self.builds_dir / name[:MAX_NAME_CHARS]
 
     @contextmanager
     def writing(self, *, wait: bool = False) -> Iterator[None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tantivy
 
@@ -28,10 +31,11 @@ _TEXT_FIELDS = ("text", "presence")
 class LexicalIndex:
     """A tantivy index of records. Queries are made of analysed terms, so no text is ever read as query syntax."""
 
-    def __init__(self, index: tantivy.Index) -> None:
-        """Take an open index; `create` and `open` make one from a path."""
+    def __init__(self, index: tantivy.Index, path: Path) -> None:
+        """Take an open index and its folder; `create` and `open` make one from a path."""
         index.register_tokenizer(_ANALYZER, _analyzer())
         self._index = index
+        self._path = path
 
     @classmethod
     def create(cls, path: Path, copy_of: Path | None = None) -> LexicalIndex:
@@ -40,7 +44,7 @@ class LexicalIndex:
             shutil.copytree(copy_of, path)
             return cls.open(path)
         path.mkdir(parents=True)
-        return cls(tantivy.Index(_schema(), path=str(path)))
+        return cls(tantivy.Index(_schema(), path=str(path)), path)
 
     @classmethod
     def open(cls, path: Path) -> LexicalIndex:
@@ -49,7 +53,11 @@ class LexicalIndex:
         Raises:
             ValueError: there is none at the path, or it is damaged.
         """
-        return cls(tantivy.Index.open(str(path)))
+        if _may_lock(path):
+            return cls(tantivy.Index.open(str(path)), path)
+        # tantivy makes a file to lock even where it only reads; once it is open, it needs the names no more.
+        with TemporaryDirectory(prefix="casecite-") as folder:
+            return cls(tantivy.Index.open(str(_link_files(path, Path(folder)))), path)
 
     def add(self, records: Iterable[Record]) -> None:
         """Add records and make them durable."""
@@ -75,6 +83,7 @@ class LexicalIndex:
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()
+        _share_files(self._path)
 
     def search(self, terms: Mapping[str, float], top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
         """The `top_k` best records for weighted terms as (record id, BM25 score), best first, ties by id."""
@@ -136,6 +145,26 @@ class LexicalIndex:
         if filters.open_access is not None:
             clauses.append(tantivy.Query.term_query(schema, "open_access", filters.open_access))
         return [tantivy.Query.const_score_query(clause, 0.0) for clause in clauses]
+
+
+def _may_lock(path: Path) -> bool:
+    """Whether files to lock can be made in a folder, and those that are there can be written."""
+    return not path.is_dir() or all(os.access(name, os.W_OK) for name in (path, *path.glob("*.lock")))
+
+
+def _link_files(path: Path, folder: Path) -> Path:
+    """Give the files of an index names in another folder too, but for those that are locks."""
+    for file in path.iterdir():
+        if file.suffix != ".lock":
+            (folder / file.name).symlink_to(file.resolve())
+    return folder
+
+
+def _share_files(path: Path) -> None:
+    """Let everybody read what tantivy lets its owner read alone, who may read the rest: users may share an index."""
+    shared = stat.S_IMODE(path.stat().st_mode) & ~0o111
+    for name in ("meta.json", ".managed.json"):
+        (path / name).chmod(shared)
 
 
 def analyse(text: str) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from index.damage import name_fault
 from index.embedding import EmbedderIdentity
 from index.errors import IndexMismatchError, NoIndexError
 
@@ -51,13 +53,32 @@ class Manifest(BaseModel):
 
     @property
     def age_days(self) -> float:
-        """Days since the build."""
-        return (datetime.now(self.created_at.tzinfo) - self.created_at).total_seconds() / 86_400
+        """Days since the build; 0 where the clock was set back since."""
+        return max(0.0, (datetime.now(self.created_at.tzinfo) - self.created_at).total_seconds() / 86_400)
 
     def to_text(self) -> str:
         """The text of the file: JSON that holds the digest of all the rest of it."""
         text = self.model_copy(update={"digest": ""}).model_dump_json(indent=2)
         return text.replace('"digest": ""', f'"digest": "{_digest(text.encode())}"', 1)
+
+
+class _Header(BaseModel):
+    """What the manifests of all formats have."""
+
+    format: int
+    digest: str = ""
+
+
+class OlderOrigin(BaseModel):
+    """What a build of an older format says of where its records are from, see `Manifest`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    record_count: int
+    sources: tuple[str, ...]
+    columns: dict[str, dict[str, str]] = {}
+    removed: tuple[str, ...] = ()
+    files: dict[str, str] = {}
 
 
 def read_manifest(build_dir: Path, name: str = FILE_NAME) -> Manifest:
@@ -68,20 +89,55 @@ def read_manifest(build_dir: Path, name: str = FILE_NAME) -> Manifest:
         IndexMismatchError: it is of another format.
     """
     path = build_dir / name
+    text = _read_text(path)
     try:
-        text = path.read_bytes()
-        manifest = Manifest.model_validate_json(text)
-    except OSError as error:
-        raise NoIndexError(f"no finished build in {build_dir}", remedy=_REMEDY) from error
+        _check_format(path, text)
+        return Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise NoIndexError(f"{path} is damaged or of another version", remedy=_REMEDY) from error
-    is_whole = _digest(text.replace(manifest.digest.encode(), b"", 1)) == manifest.digest
-    if manifest.format != FORMAT and (is_whole or not manifest.digest):
-        message = f"{build_dir} has format {manifest.format}, this version reads {FORMAT}"
-        raise IndexMismatchError(message, remedy="build the index again: casecite index build PATH")
-    if not is_whole:
-        raise NoIndexError(f"{path} is damaged: it differs from what was built", remedy=_REMEDY)
-    return manifest
+        raise _damaged(path) from error
+
+
+def read_older_origin(build_dir: Path) -> OlderOrigin | None:
+    """What a build of an older format was made from, or None where that is not known for sure."""
+    for name in (FILE_NAME, COPY_NAME):
+        with suppress(NoIndexError, ValidationError):
+            text = _read_text(build_dir / name)
+            if _read_header(build_dir / name, text).format < FORMAT:
+                return OlderOrigin.model_validate_json(text)
+    return None
+
+
+def _read_text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NoIndexError(f"no finished build in {path.parent}", remedy=_REMEDY) from error
+    except OSError as error:
+        raise name_fault(path, error) from error
+
+
+def _read_header(path: Path, text: bytes) -> _Header:
+    """What every format has. The first formats had no digest."""
+    header = _Header.model_validate_json(text)
+    is_whole = header.digest == _digest(text.replace(header.digest.encode(), b"", 1))
+    if not is_whole and (header.digest or header.format == FORMAT):
+        raise _damaged(path)
+    return header
+
+
+def _check_format(path: Path, text: bytes) -> None:
+    found = _read_header(path, text).format
+    if found > FORMAT:
+        remedy = "use the casecite that built it, or a newer one; or casecite index build PATH, with its records"
+    elif found < FORMAT:
+        remedy = "casecite index build makes it again, from the same records"
+    else:
+        return
+    raise IndexMismatchError(f"{path.parent} has format {found}, this version reads {FORMAT}", remedy=remedy)
+
+
+def _damaged(path: Path) -> NoIndexError:
+    return NoIndexError(f"{path} is damaged: it differs from what was built", remedy=_REMEDY)
 
 
 def _digest(text: bytes) -> str:

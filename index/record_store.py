@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from index.database import create_database, open_database, read_only_uri
+from index.records import hash_content
 from index.types import Chunk, Record
 
 MAX_HOLDERS = 20
@@ -152,7 +153,7 @@ class RecordStore:
 
 
 def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
-    record = Record.from_dict(json.loads(row[0]))
+    record = _read_record(row[0])
     chunks = [
         Chunk(
             record_id=record.record_id,
@@ -165,3 +166,15 @@ def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
         for ordinal, (section, start, end) in enumerate(json.loads(row[1]))
     ]
     return record, chunks
+
+
+def _read_record(text: str) -> Record:
+    """The record of a row. SQLite does not notice a flipped bit; in a text that is quoted it may be another figure."""
+    data = json.loads(text)
+    try:
+        record = Record.from_dict(data)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("a record has lost a field") from error
+    if record.content_hash != hash_content(record.title, record.abstract, record.sections):
+        raise ValueError(f"the text of {record.record_id} differs from what was built")
+    return record

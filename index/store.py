@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from index.damage import first_line
 from index.embedding import Vectors
-from index.errors import NoIndexError
+from index.errors import CaseciteError, NoIndexError
 from index.folding import fold_text
 from index.types import Chunk, Filters, Record
 
@@ -29,7 +34,8 @@ HNSW: Any = {"hnsw": {"space": "cosine", "max_neighbors": 32, "ef_search": 800, 
 _DATABASE = "chroma.sqlite3"
 _SEAL = "keep_as_built"
 PORT, SECURE_PORT = 8000, 443  # where an address names none
-ANSWER_TIMEOUT_S = 60
+BUILD_TIMEOUT_S = 60
+QUESTION_TIMEOUT_S = 10  # a reader waits for it; what the words found is there already
 
 
 def collection_name(build_id: str) -> str:
@@ -40,14 +46,18 @@ def collection_name(build_id: str) -> str:
 class VectorStore:
     """One Chroma collection: the vectors of a build's chunks, with what is needed to filter them."""
 
-    def __init__(self, client: Client, collection: Collection, url: str | None) -> None:
-        """Take an open client, its collection and the server's address; `create` and `open` make them.
+    def __init__(
+        self, client: Client, collection: Collection, url: str | None, folder: TemporaryDirectory[str] | None = None
+    ) -> None:
+        """Take an open client, its collection, the server's address and the folder that goes with the client.
 
-        Where the server stops answering, every method raises NoIndexError; they work again as soon as it is back.
+        `create` and `open` make them. Where the server stops answering, every method raises NoIndexError; they work
+        again as soon as it is back.
         """
         self._client = client
         self._collection = collection
         self._url = url
+        self._folder = folder
 
     @classmethod
     def create(cls, path: Path, name: str, url: str | None = None, copy_of: Path | None = None) -> VectorStore:
@@ -56,7 +66,7 @@ class VectorStore:
             shutil.copytree(copy_of, path)
             _unseal(path)
             return cls._rename_only(path, name)
-        client = _open_client(path, url)
+        client = _open_client(path, url, BUILD_TIMEOUT_S)
         with _asking(url):
             return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None), url)
 
@@ -68,9 +78,12 @@ class VectorStore:
             NoIndexError: the server does not answer, there is no such collection, or it is damaged.
         """
         try:
+            folder = None
             if url is None:
                 (path / _DATABASE).stat()  # Chroma makes an empty one where there is none
-            return cls._find(_open_client(path, url), name, url)
+                folder = None if _may_write(path) else _copy_database(path)
+            client = _open_client(Path(folder.name) if folder else path, url, QUESTION_TIMEOUT_S)
+            return cls._find(client, name, url, folder)
         except NoIndexError:
             raise
         except Exception as error:  # Chroma has a class of its own for each way of not being there
@@ -80,9 +93,11 @@ class VectorStore:
             ) from error
 
     @classmethod
-    def _find(cls, client: Client, name: str, url: str | None) -> VectorStore:
+    def _find(
+        cls, client: Client, name: str, url: str | None, folder: TemporaryDirectory[str] | None = None
+    ) -> VectorStore:
         try:
-            return cls(client, client.get_collection(name, embedding_function=None), url)
+            return cls(client, client.get_collection(name, embedding_function=None), url, folder)
         except BaseException:
             _close_client(client)
             raise
@@ -90,7 +105,7 @@ class VectorStore:
     @classmethod
     def _rename_only(cls, path: Path, name: str) -> VectorStore:
         """The one collection of a copied folder, under its new name."""
-        client = _open_client(path, None)
+        client = _open_client(path, None, BUILD_TIMEOUT_S)
         (collection,) = client.list_collections()
         collection.modify(name=name)
         return cls._find(client, name, None)
@@ -118,9 +133,9 @@ class VectorStore:
             found = self._collection.query(
                 query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
             )
-        distances = (found["distances"] or [[]])[0]
-        pairs = zip(found["ids"][0], distances, strict=True)
-        scores = [(chunk_id, 1.0 - float(distance)) for chunk_id, distance in pairs]
+            distances = (found["distances"] or [[]])[0]
+            pairs = zip(found["ids"][0], distances, strict=True)
+            scores = [(str(chunk_id), 1.0 - float(distance)) for chunk_id, distance in pairs]
         return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
@@ -140,6 +155,17 @@ class VectorStore:
     def close(self) -> None:
         """Release the files or the connection."""
         _close_client(self._client)
+        if self._folder:
+            self._folder.cleanup()
+
+
+def check_server(url: str) -> None:
+    """Ask a Chroma server whether it is there.
+
+    Raises:
+        NoIndexError: it does not answer.
+    """
+    _close_client(_open_client(Path(), url, QUESTION_TIMEOUT_S))
 
 
 def drop_collection(name: str, url: str) -> bool:
@@ -147,7 +173,7 @@ def drop_collection(name: str, url: str) -> bool:
     from chromadb.errors import NotFoundError
 
     with suppress(NoIndexError):
-        client = _open_client(Path(), url)
+        client = _open_client(Path(), url, BUILD_TIMEOUT_S)
         try:
             with _asking(url), suppress(NotFoundError):
                 client.delete_collection(name)
@@ -174,8 +200,23 @@ def _run_sql(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-def _open_client(path: Path, url: str | None) -> Client:
+def _may_write(path: Path) -> bool:
+    return all(os.access(name, os.W_OK) for name in (path, path / _DATABASE))
+
+
+def _copy_database(path: Path) -> TemporaryDirectory[str]:
+    """A folder in which Chroma can open what it may not write: it writes to its database also where it only reads."""
+    folder = TemporaryDirectory(prefix="casecite-")
+    for entry in path.iterdir():
+        if entry.is_dir():
+            (Path(folder.name) / entry.name).symlink_to(entry.resolve())
+    shutil.copyfile(path / _DATABASE, Path(folder.name) / _DATABASE)
+    return folder
+
+
+def _open_client(path: Path, url: str | None, timeout_s: float) -> Client:
     import chromadb
+    import httpx
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
@@ -185,12 +226,27 @@ def _open_client(path: Path, url: str | None) -> Client:
     is_secure = address.scheme == "https"
     host, port = address.hostname or "localhost", address.port or (SECURE_PORT if is_secure else PORT)
     try:
+        # Chroma waits without end for a server that takes connections and then says nothing.
+        httpx.get(f"{address.scheme}://{host}:{port}/api/v2/heartbeat", timeout=timeout_s).raise_for_status()
         client = cast("Client", chromadb.HttpClient(host=host, port=port, ssl=is_secure, settings=settings))
-    except ValueError as error:
+    except (ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise _no_answer(url) from error
     for session in _sessions(client):
-        session.timeout = ANSWER_TIMEOUT_S
+        session.timeout = timeout_s
     return client
+
+
+def forget_clients() -> None:
+    """Have the next client be a new one, though one that this process has by a fork is open on the same files.
+
+    The others are never freed, not even as this process ends: they would wait for threads that are not in it.
+    """
+    if "chromadb" in sys.modules:
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        for system in SharedSystemClient._identifier_to_system.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(system))
+        SharedSystemClient.clear_system_cache()
 
 
 def _close_client(client: Client) -> None:
@@ -210,7 +266,7 @@ def _sessions(client: Client) -> Iterator[Any]:
 
 @contextmanager
 def _asking(url: str | None) -> Iterator[None]:
-    """Say in words that the server at `url` does not answer, or has lost the collection."""
+    """Say in words that the server at `url` does not answer, or not as it should, or has lost the collection."""
     from chromadb.errors import NotFoundError
     from httpx import TransportError
 
@@ -222,6 +278,13 @@ def _asking(url: str | None) -> Iterator[None]:
         raise NoIndexError(
             f"the vectors are no longer in {url}", remedy="ask again, or build the index again"
         ) from error
+    except CaseciteError:
+        raise
+    except Exception as error:  # what is no answer of Chroma's it meets with whatever error that leads to
+        if url is None:
+            raise
+        message = f"the Chroma server at {url} does not answer as it should: {first_line(error)}"
+        raise NoIndexError(message, remedy="see its log, or start it again") from error
 
 
 def _no_answer(url: str | None) -> NoIndexError:

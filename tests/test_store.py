@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import numpy as np
 import pytest
 
@@ -17,6 +20,7 @@ from assistant import Assistant
 from index import DEMO_RECORDS, Filters, Record, build_index, open_index, remove_records
 from index.errors import NoIndexError
 from index.layout import IndexLayout
+from index.search import RETRY_S, Index
 from index.store import VectorStore, drop_collection
 from index.types import Chunk
 
@@ -24,6 +28,21 @@ from .chroma_server import ChromaServer, run_chroma_server
 from .forkserver import PROCESSES, own_settings, take_settings
 
 AXES = np.eye(4, dtype=np.float32)
+NONSENSE = [
+    httpx.Response(status, content=body, request=httpx.Request("POST", "http://127.0.0.1"))
+    for status, body in (
+        (200, b"<html>Welcome</html>"),
+        (200, b"[]"),
+        (200, b"{}"),
+        (200, b'{"ids": [["pmid:9#0"]], "distances": [[0.1]]}'),
+        (200, b'{"ids": [["doi:10.5555/one#0"]], "distances": [[]]}'),
+        (200, b'{"ids": [[]], "distances": [[]]}'),
+        (200, b'{"ids": [[7]], "distances": [["near"]]}'),
+        (200, b"\xff\xfe"),
+        (500, b'{"error": "InternalError", "message": "disk"}'),
+        (401, b""),
+    )
+]
 QUESTION = "How long after quince cider did the rash begin?"
 
 
@@ -236,6 +255,12 @@ def ask(index_dir: Path, settings: dict[str, str], asked: Any, is_over: Any, ans
     answers.put(found)
 
 
+def assert_found_by_words(index: Index, reason: str) -> None:
+    found = index.current().find("rash after cider")
+    assert [(passage.record.doi, passage.stage) for passage in found.passages] == [("10.5555/one", "lexical")]
+    assert re.search(rf"the search for meaning failed \(.*{re.escape(reason)}.*\); .* words alone$", found.warnings[0])
+
+
 class TestServer:
     """What only a server brings with it."""
 
@@ -309,8 +334,18 @@ class TestServer:
         assert "3 hours" in found[0][0][0]
         assert own_collections() == build_ids(index_dir)
 
-    def test_a_server_that_goes_down_is_named_and_the_old_index_answers_when_it_is_back(
-        self, tmp_path: Path, index_dir: Path, chroma_server: ChromaServer, own_collections: Callable[[], set[str]]
+    @pytest.mark.fault(
+        part="Chroma server",
+        tried="it goes down while an update runs and while questions are asked, and comes back",
+        happens="reports are found by their words alone, with a warning; the update fails in words, nothing is lost",
+    )
+    def test_a_server_that_goes_down_is_done_without_and_asked_again_when_it_is_back(
+        self,
+        tmp_path: Path,
+        index_dir: Path,
+        chroma_server: ChromaServer,
+        own_collections: Callable[[], set[str]],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         def take_down(step: str, done: int, total: int | None) -> None:
             if step == "embedding chunks":
@@ -322,26 +357,51 @@ class TestServer:
         try:
             with pytest.raises(NoIndexError, match=down):
                 build_index([source], index_dir, mode="update", progress=take_down)
+            assert_found_by_words(index, f"no Chroma server answers at {chroma_server.url}")
             with pytest.raises(NoIndexError, match=down):
-                index.search("rash after cider")
+                open_index(index_dir)
         finally:
             chroma_server.start()
-        assert [passage.record.doi for passage in index.search("rash after cider")] == ["10.5555/one"]
+        assert_found_by_words(index, "no Chroma server answers")  # it is not asked again at once
+        monkeypatch.setattr("index.search.time.monotonic", lambda: time.monotonic_ns() / 1e9 + RETRY_S)
+        assert index.current().find("rash after cider").warnings == ()
+        assert [passage.stage for passage in index.search("rash after cider")] == ["hybrid"]
         assert build_index([source], index_dir, mode="update").record_count == 2
         assert own_collections() == build_ids(index_dir), "what could not be removed then is removed now"
 
-    def test_a_server_that_hangs_is_not_waited_for_without_end(
+    @pytest.mark.fault(
+        part="Chroma server",
+        tried="it takes connections and says nothing",
+        happens="one question in half a minute waits 10 s for it; reports are found by words alone, with a warning",
+    )
+    def test_a_server_that_hangs_is_waited_for_once(
         self, index_dir: Path, chroma_server: ChromaServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("index.store.ANSWER_TIMEOUT_S", 0.3)
+        monkeypatch.setattr("index.store.QUESTION_TIMEOUT_S", 0.5)
         index = open_index(index_dir)
         chroma_server.send_signal(signal.SIGSTOP)
         try:
+            assert_found_by_words(index, "no Chroma server answers")
+            monkeypatch.setattr(VectorStore, "query", lambda *_: pytest.fail("it was asked again"))
+            assert_found_by_words(index, "no Chroma server answers")
             with pytest.raises(NoIndexError, match="no Chroma server answers"):
-                index.search("rash after cider")
+                open_index(index_dir)
         finally:
             chroma_server.send_signal(signal.SIGCONT)
-        assert index.search("rash after cider")
+
+    @pytest.mark.fault(
+        part="Chroma server",
+        tried="something else answers in its place: web pages, other JSON, chunks that are not in the index, errors",
+        happens="reports are found by their words alone, with a warning",
+    )
+    def test_a_server_that_answers_nonsense_is_not_believed(
+        self, index_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for answer in NONSENSE:
+            index = open_index(index_dir)
+            session = index.current()._vectors._client._server._session
+            monkeypatch.setattr(session, "request", lambda *_, answer=answer, **__: answer)
+            assert_found_by_words(index, "")
 
     def test_connections_are_closed(self, index_dir: Path, chroma_server: ChromaServer) -> None:
         gc.collect()
@@ -353,12 +413,16 @@ class TestServer:
         gc.collect()
         assert chroma_server.connections() == before
 
+    @pytest.mark.fault(
+        part="Chroma server",
+        tried="the collection is deleted from it",
+        happens="reports are found by their words alone, with a warning; an assistant that starts says what is missing",
+    )
     def test_a_collection_that_was_removed_by_hand_is_missed(
         self, index_dir: Path, chroma_server: ChromaServer
     ) -> None:
         index = open_index(index_dir)
         assert drop_collection(index.manifest.collection, chroma_server.url)
-        with pytest.raises(NoIndexError, match=rf"the vectors are no longer in {chroma_server.url}"):
-            index.search("rash after cider")
+        assert_found_by_words(index, f"the vectors are no longer in {chroma_server.url}")
         with pytest.raises(NoIndexError, match=rf"the vectors {index.manifest.collection} are not in"):
             open_index(index_dir)
