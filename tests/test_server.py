@@ -23,7 +23,8 @@ from playwright.sync_api import expect
 from pydantic import SecretStr
 
 from assistant import Assistant
-from assistant.page.guards import LOGINS_PER_MINUTE, MAX_BODY_BYTES, SECURITY_HEADERS
+from assistant.page.guard import MAX_BODY_BYTES, WRONG_LOGINS_PER_MINUTE
+from assistant.page.request_log import SECURITY_HEADERS
 from assistant.page.settings import PageSettings, page_settings
 from assistant.redaction import HIDDEN, redact
 from index import build_index
@@ -127,9 +128,13 @@ def log_in(client: httpx.Client, name: str, password: str) -> httpx.Response:
 
 def test_passwords_cannot_be_guessed_one_after_the_other(serve_page: ServePage, demo_assistant: Assistant) -> None:
     with httpx.Client(base_url=serve_page(demo_assistant, PageSettings(auth=USERS))) as client:
-        tried = [log_in(client, "ana", f"guess {number}").status_code for number in range(LOGINS_PER_MINUTE + 2)]
-        assert tried == [400] * LOGINS_PER_MINUTE + [429] * 2
+        tried = [log_in(client, "ana", f"guess {number}").status_code for number in range(WRONG_LOGINS_PER_MINUTE + 2)]
+        assert tried == [400] * WRONG_LOGINS_PER_MINUTE + [429] * 2
         assert log_in(client, *ANA).status_code == 429
+        assert client.get("/metrics", auth=ANA).status_code == 429
+    with httpx.Client(base_url=serve_page(demo_assistant, PageSettings(auth=USERS))) as client:
+        logged_in = [log_in(client, *ANA).status_code for _ in range(WRONG_LOGINS_PER_MINUTE + 2)]
+        assert set(logged_in) == {200}, "of many users behind one address"
 
 
 def test_more_than_may_be_sent_is_not_taken(page_url: str, serve_page: ServePage, demo_assistant: Assistant) -> None:

@@ -13,9 +13,10 @@ from fastapi import FastAPI, Request
 from assistant.assistant import Assistant
 from assistant.logs import configure_logging
 from assistant.mcp_server import mount_mcp
-from assistant.page.guards import Guard, is_loopback
+from assistant.page.guard import Guard, is_loopback
 from assistant.page.layout import TITLE, build_page
 from assistant.page.monitoring import add_monitoring
+from assistant.page.request_log import RequestLog
 from assistant.page.settings import PageSettings, page_settings
 from assistant.page.theme import THEME, read_head
 from assistant.traffic import Traffic
@@ -80,7 +81,9 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
     )
     gradio_app = mounted.routes[-1].app  # type: ignore[attr-defined]
     find_user = partial(_find_user, page=gradio_app)
+    # The last is the outermost: what is refused is logged too.
     mounted.add_middleware(Guard, settings=settings, host=host, find_user=find_user)
+    mounted.add_middleware(RequestLog, find_user=find_user)
     return mounted
 
 
