@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -68,8 +68,9 @@ class ChatTab:
             event_data: gr.EventData, request: gr.Request, before: Conversation, *options: Any
         ) -> AsyncIterator[Updates]:
             know_caller(request)
-            async for updates in self._ask(find_question(event_data), before, options):
-                yield updates
+            async with aclosing(self._ask(find_question(event_data), before, options)) as steps:
+                async for updates in steps:
+                    yield updates
 
         self._let_stop([event(ask_found, self._inputs, self._outputs, **self._queueing)])
 
@@ -128,38 +129,42 @@ class ChatTab:
         self, request: gr.Request, question: str, conversation: Conversation, *options: Any
     ) -> AsyncIterator[Updates]:
         know_caller(request)
-        async for updates in self._ask(question, conversation, options):
-            yield updates
+        async with aclosing(self._ask(question, conversation, options)) as steps:
+            async for updates in steps:
+                yield updates
 
     async def _select(
         self, event: gr.SelectData, request: gr.Request, conversation: Conversation, *options: Any
     ) -> AsyncIterator[Updates]:
         know_caller(request)
         question = event.value["text"] if isinstance(event.value, dict) else event.value
-        async for updates in self._ask(question, conversation, options):
-            yield updates
+        async with aclosing(self._ask(question, conversation, options)) as steps:
+            async for updates in steps:
+                yield updates
 
     async def _retry(
         self, event: gr.RetryData, request: gr.Request, conversation: Conversation, *options: Any
     ) -> AsyncIterator[Updates]:
         know_caller(request)
         place = _place_of(event)
-        async for updates in self._ask(conversation[place].question, conversation[:place], options):
-            yield updates
+        async with aclosing(self._ask(conversation[place].question, conversation[:place], options)) as steps:
+            async for updates in steps:
+                yield updates
 
     async def _edit(
         self, event: gr.EditData, request: gr.Request, conversation: Conversation, *options: Any
     ) -> AsyncIterator[Updates]:
         know_caller(request)
-        async for updates in self._ask(event.value, conversation[: _place_of(event)], options):
-            yield updates
+        async with aclosing(self._ask(event.value, conversation[: _place_of(event)], options)) as steps:
+            async for updates in steps:
+                yield updates
 
     def _undo(self, event: gr.UndoData, conversation: Conversation) -> Updates:
         place = _place_of(event)
         return self._show(conversation[:place]) | {self.question: gr.Textbox(value=conversation[place].question)}
 
-    async def _ask(self, question: str, before: Conversation, options: Sequence[Any]) -> AsyncIterator[Updates]:
-        """Ask, and show each step of the answer."""
+    async def _ask(self, question: str, before: Conversation, options: Sequence[Any]) -> AsyncGenerator[Updates]:
+        """Ask, and show each step of the answer. Closed early, it gives the question's place back."""
         exchange = Exchange(question=question)
         yield self._show_open((*before, exchange))
         try:
