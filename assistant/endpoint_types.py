@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from assistant.rendering import NOT_ADVICE
 from assistant.types import Answer, Citation, QuotedField, Status
 from index.types import Passage, Record
 
@@ -59,6 +60,7 @@ class AskResult(_Result):
     statements: tuple[Statement, ...]
     citations: tuple[CitedQuote, ...]
     warnings: tuple[str, ...]
+    notice: str = Field(description="What the answer is not; show it with the answer.")
     query: str = Field(description="What was searched; other than the question if that is a follow-up.")
     index_id: str
 
@@ -121,6 +123,7 @@ def describe_answer(answer: Answer) -> AskResult:
         ),
         citations=tuple(map(_describe_citation, answer.citations)),
         warnings=answer.warnings,
+        notice=NOT_ADVICE,
         query=answer.query,
         index_id=answer.index_id,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from assistant.advice import ADVICE_WARNING, asks_for_advice
 from assistant.chat_models import ChatModel, ChatModelError, ModelRequest
 from assistant.drafting import Drafting
 from assistant.evidence import ReadRecord, gather_evidence
@@ -143,8 +144,11 @@ class Inquiry:
             index_id=self._build.manifest.build_id,
             settings_id=settings_id,
             timings_ms=self._clock.timings_ms,
-            warnings=(*warnings, *warn_of_retracted(checked.citations)),
+            warnings=(*self._warn_of_advice(), *self._found.warnings, *warnings, *warn_of_retracted(checked.citations)),
         )
+
+    def _warn_of_advice(self) -> tuple[str, ...]:
+        return (ADVICE_WARNING,) if asks_for_advice(self.question) else ()
 
     def _conclude(self) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
         if not self._is_answerable:

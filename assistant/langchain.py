@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field
 
 from assistant.assistant import Assistant
-from assistant.rendering import with_marks
+from assistant.rendering import NOT_ADVICE, with_marks
 from assistant.types import Answer, AnswerEvent, Citation, Turn
 from index.errors import WrongUseError
 from index.types import Filters, Passage, Record
@@ -48,7 +48,8 @@ class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
 
     The message it gives holds the answer as one text block whose annotations are LangChain's citations (the cited
     sentence, its record's title and address, and which part of the text it is for). `additional_kwargs["documents"]`
-    are the cited sentences as documents; `response_metadata` tell the status, confidence, mode, model, query, warnings.
+    are the cited sentences as documents; `response_metadata` tell the status, confidence, mode, model, query, warnings,
+    and the notice that it is no advice (the text is the answer alone, as it comes back as history).
     """
 
     def __init__(self, assistant: Assistant, filters: Filters | None = None) -> None:
@@ -175,6 +176,7 @@ def _message_fields(answer: Answer, text: str) -> dict[str, Any]:
             "model_name": answer.model,
             "query": answer.query,
             "warnings": list(answer.warnings),
+            "notice": NOT_ADVICE,
             "index_id": answer.index_id,
         },
     }

@@ -31,9 +31,10 @@ def render_text(answer: Answer) -> str:
 
 
 def render_notes(answer: Answer) -> list[str]:
-    """What stands below an answer's text: its references and its warnings, as plain text."""
+    """What stands below an answer's text: its references, its warnings, that it is no advice; as plain text."""
     references = "\n".join(_text_reference(group) for group in group_by_record(answer.citations))
-    return [part for part in (references, *(f"Note: {warning}" for warning in answer.warnings)) if part]
+    notes = [f"Note: {warning}" for warning in answer.warnings]
+    return [references, *notes, NOT_ADVICE] if answer.citations else notes
 
 
 def render_markdown(answer: Answer) -> str:
@@ -43,6 +44,8 @@ def render_markdown(answer: Answer) -> str:
     if answer.citations:
         parts += ["**References**", *map(_markdown_reference, group_by_record(answer.citations))]
     parts += [f"*Note: {escape_markdown(warning)}*" for warning in answer.warnings]
+    if answer.citations:
+        parts.append(f"*{NOT_ADVICE}*")
     return "\n\n".join(parts)
 
 

@@ -3,8 +3,9 @@
 Sentences support a claim if, in this order,
 
 1. each stands in its record to the letter;
-2. they state its facts: figures with their units, drugs, sex, direction, what is affirmed and what is denied;
-3. they hold most of its words, and the record all of its names;
+2. they state its facts: figures with their units, drugs, sex, direction, what is affirmed and what is denied, and it
+   advises nothing (what they recommend may be said to be theirs, or quoted);
+3. they hold most of its words, and the record all of its names and of what would identify somebody;
 4. the reader, asked for the claim, finds it in them (it is not asked where they hold nearly all of its words).
 
 If the cited sentences fail and another one of their record passes, the citation is corrected to that one. The age or
@@ -14,10 +15,13 @@ the drug of the patient may be named by another sentence than the one cited, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
+from assistant.advice import find_advice, recommends
 from assistant.evidence import as_evidence, as_report, choose, sentence_logits, split_record
 from assistant.facts import Fact, Facts, find_missing, find_turned, read_facts
+from assistant.identities import find_added_details
 from assistant.names import find_foreign_names
 from assistant.neighbours import find_exchanged
 from assistant.polarity import drops_denial
@@ -146,6 +150,8 @@ def find_fault(text: str, cited: Sequence[Evidence]) -> str | None:
     if broken := [item.quote for item in cited if not is_literal(item)]:
         return f"the quotation “{broken[0]}” is not in its record"
     quotes = _join(cited)
+    if advice := find_advice(text, quotes):
+        return advice
     claim, source = read_facts(text), read_facts(quotes)
     if missing := find_missing(claim, source):
         return f"{missing[0]} is not in the cited sentence"
@@ -163,7 +169,7 @@ def _find_foreign_words(text: str, cited: Sequence[Evidence]) -> str | None:
     shared = terms.intersection(analyse(f"{record.title or ''} {_join(cited)}"))
     if len(shared) < MIN_SHARED_TERMS * len(terms) or not terms:
         return f"only {len(shared)} of its {len(terms)} words are in the cited sentence"
-    name = next(find_foreign_names(text, record.text), None)
+    name = next(chain(find_foreign_names(text, record.text), find_added_details(text, record.text)), None)
     return None if name is None else f"“{name}” is not in the record"
 
 
@@ -173,11 +179,19 @@ def is_literal(item: Evidence) -> bool:
     return bool(item.quote) and source[item.start : item.end] == item.quote
 
 
+def is_quoted(text: str) -> bool:
+    """Whether all of a claim stands in quotation marks."""
+    return text.startswith("“") and text.rstrip(".").endswith("”")
+
+
 def _sentences_of(record: Record) -> list[Evidence]:
     return [as_evidence(record, sentence, key="", score=0.0) for sentence in split_record(record)]
 
 
 def _is_quotation(text: str, item: Evidence) -> bool:
+    """Whether a claim is the sentence word for word. One that recommends must stand in quotation marks."""
+    if recommends(text) and not is_quoted(text):
+        return False
     return fold_text(text.strip(_MARKS)) == fold_text(item.quote.strip(_MARKS))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.advice import ADVICE_LEAD, recommends
 from assistant.draft import DraftClaim
 from assistant.reader import Reader
-from assistant.support import SupportFinder
+from assistant.support import SupportFinder, is_quoted
 from assistant.types import Citation, Claim, Evidence, Place
 
 
@@ -68,7 +69,8 @@ class DraftChecker:
         self._claims.append(Claim(text=draft.text, citations=numbers, supported=bool(numbers), why=verdict.why))
         if numbers:
             marks = " ".join(f"[{number}]" for number in numbers)
-            self._lines.append(f"{marks} {draft.lead} {draft.text}" if draft.lead else f"{draft.text} {marks}")
+            lead = ADVICE_LEAD if is_quoted(draft.text) and recommends(draft.text) else draft.lead
+            self._lines.append(f"{marks} {lead} {draft.text}" if lead else f"{draft.text} {marks}")
 
     def _number(self, item: Evidence) -> int:
         citation = Citation(

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from assistant.listing import asks_for_list
 from assistant.rendering import (
+    NOT_ADVICE,
     RETRACTED_NOTE,
     escape_markdown,
     group_by_record,
@@ -87,12 +88,17 @@ def stop(conversation: Conversation) -> Conversation:
 
 
 def as_messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
-    """The conversation as the chat shows it, two messages an exchange; the last one offers what to ask next."""
+    """The conversation as the chat shows it, two messages an exchange.
+
+    The last one says that an answer is no advice, as the foot of the page is out of sight, and offers what to ask next.
+    """
     messages: list[dict[str, Any]] = []
     for exchange in conversation:
         messages.append({"role": "user", "content": escape_markdown(exchange.question)})
         messages.append({"role": "assistant", "content": render_message(exchange)})
     if conversation and not conversation[-1].is_open:
+        if any(answer.citations for answer in answers_of(conversation[-1:])):
+            messages[-1]["content"] += f"\n\n*{NOT_ADVICE}*"
         messages[-1]["options"] = [{"value": question} for question in conversation[-1].suggestions]
     return messages
 
