@@ -138,9 +138,19 @@ def choose(logits: Sequence[float]) -> list[float]:
 
 def split_record(record: Record) -> Iterator[Sentence]:
     """The title, where there is one, and the sentences of the abstract, without those that give orders to a model."""
-    if record.title and not gives_orders(record.title):
-        yield Sentence("title", 0, len(record.title), record.title)
+    if title := harmless_title(record):
+        yield Sentence("title", 0, len(title), title)
     yield from _split_abstract(record.abstract)
+
+
+def harmless_title(record: Record) -> str:
+    """The title up to a sentence in it that gives an order; "" where there is none."""
+    title, end = record.title or "", 0
+    for start, stop in split_sentences(title):
+        if gives_orders(title[start:stop]):
+            return title[:end]
+        end = stop
+    return title
 
 
 def as_report(sentences: Sequence[Sentence]) -> Report:

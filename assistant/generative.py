@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from assistant.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens, render_latest
+from assistant.evidence import harmless_title
 from assistant.facts import find_missing, read_facts
 from assistant.names import find_foreign_names
 from assistant.types import Evidence, Turn
@@ -89,7 +90,7 @@ def render_evidence(evidence: Iterable[Evidence]) -> str:
     blocks = []
     for items in by_record.values():
         record = items[0].record
-        head = f"Record: {record.title or 'without a title'}{f' ({record.year})' if record.year else ''}"
+        head = f"Record: {harmless_title(record) or 'without a title'}{f' ({record.year})' if record.year else ''}"
         lines = [f"[{item.key}] {item.quote}" for item in sorted(items, key=lambda item: (item.field, item.start))]
         blocks.append("\n".join([_disarm(head), *map(_disarm, lines)]))
     return "\n\n".join(blocks)
