@@ -10,6 +10,7 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
+from index.characters import clean_text
 from index.layout import MERGED_FILE, IndexLayout
 from index.manifest import Manifest
 from index.overview import LibraryOverview, describe_library
@@ -41,7 +42,8 @@ def describe_index(index: Index) -> str:
     build = index.current()
     manifest, overview = build.manifest, describe_library(build)
     rows = [*_describe_records(overview), *_describe_build(build, manifest), *_describe_folder(index)]
-    return "\n".join(line for label, text in rows for line in _lay_out(label, text))
+    # Paths stand in the manifest as they are, so that they can be read again.
+    return clean_text("\n".join(line for label, text in rows for line in _lay_out(label, text)))
 
 
 def _describe_records(overview: LibraryOverview) -> list[tuple[str, str]]:

@@ -15,9 +15,11 @@ RETRACTED_NOTE = "RETRACTED OR WITHDRAWN"
 NO_TITLE = "(no title in the record)"
 NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
 
+# Four spaces would make code of a line.
+_INDENT = re.compile(r"^[^\S\n]+", re.MULTILINE)
 # What Markdown or HTML would read as markup, as a list or as an address to link.
 _MARKDOWN = re.compile(
-    r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+-]|(?<=\d)\.(?=\s)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE
+    r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+=-]|(?<=\d)\.(?=\s|$)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE
 )
 # The marks that the check puts before or behind a statement; those inside of one are the record's own.
 _MARKED = re.compile(r"((?:\[\d+\] )*)(.*?)((?: \[\d+\])*)", re.DOTALL)
@@ -85,7 +87,8 @@ def _markdown_reference(group: Sequence[Citation]) -> str:
 
 def markdown_link(text: str, url: str) -> str:
     """A link in Markdown; nothing in its text or its address ends it early."""
-    return f"[{escape_markdown(text)}](<{link_address(url)}>)"
+    address = link_address(url).replace("&", "&amp;")  # "&copy;" would be read as one character
+    return f"[{escape_markdown(text)}](<{address}>)"
 
 
 def link_address(url: str) -> str:
@@ -126,9 +129,9 @@ def record_links(record: Record) -> list[tuple[str, str]]:
     if record.doi:
         links.append((f"doi:{record.doi}", f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"))
     if record.pmid:
-        links.append((f"PMID {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{quote(record.pmid)}/"))
+        links.append((f"PMID {record.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{link_address(record.pmid)}/"))
     if record.pmcid:
-        links.append(("full text", f"https://pmc.ncbi.nlm.nih.gov/articles/{quote(record.pmcid)}/"))
+        links.append(("full text", f"https://pmc.ncbi.nlm.nih.gov/articles/{link_address(record.pmcid)}/"))
     if not links and record.url and record.url.startswith(("http://", "https://")):
         links.append(("source", link_address(record.url)))
     return links
@@ -143,4 +146,4 @@ def link_text(record: Record) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text of records and models as Markdown that shows just this text: no markup, link or image comes of it."""
-    return _MARKDOWN.sub(r"\\\1", text).translate(_HTML).replace("\\&gt;", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", _INDENT.sub("", text)).translate(_HTML).replace("\\&gt;", "&gt;")

@@ -14,6 +14,7 @@ from assistant.assistant import Assistant
 from assistant.page.settings import PageSettings
 from assistant.page.templating import fill
 from index.build import build_index
+from index.characters import clean_line
 from index.errors import CaseciteError
 from index.overview import LibraryOverview, describe_library, read_rejections
 from index.search import OpenBuild
@@ -98,7 +99,7 @@ def _fill_gaps(years: Mapping[int, int]) -> dict[int, int]:
 
 def _file_name(source: str) -> str:
     """The last part of a path: where it stands on the server concerns nobody."""
-    return source.replace("\\", "/").rpartition("/")[2]
+    return clean_line(source.replace("\\", "/").rpartition("/")[2])
 
 
 def render_report(report: BuildReport) -> str:
