@@ -115,6 +115,14 @@ def ask(page: Page, question: str) -> Locator:
     return wait_for_answer(page, count)
 
 
+def log_in(page: Page, name: str, password: str) -> Page:
+    page.get_by_role("textbox", name="username").fill(name)
+    page.get_by_role("textbox", name="password").fill(password)
+    page.get_by_role("button", name="Login").click()
+    question_box(page).wait_for()
+    return page
+
+
 def answers(page: Page) -> Locator:
     return page.get_by_test_id("bot")
 

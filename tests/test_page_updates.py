@@ -1,4 +1,4 @@
-"""What users change from the page: the library, by those who may, and what they say of answers; and hostile records."""
+"""What users change from the page: the library, by those who may, and what they say of answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from pydantic import SecretStr
 
 from assistant import Assistant
 from assistant.feedback import FeedbackStore
 from assistant.page.settings import PageSettings
-from index import build_index
 
 from .page_server import (
     ANSWER_MS,
@@ -28,9 +27,9 @@ from .page_server import (
     ask,
     cards,
     cite,
+    log_in,
     open_part,
     open_tab,
-    question_box,
 )
 
 USERS = PageSettings(auth={"ed": SecretStr("one"), "reader": SecretStr("two")}, editors=("ed",))
@@ -46,12 +45,6 @@ DP  - 2021 Mar
 JT  - Notes on Nutrition
 
 """
-SCRIPT = "<script>window.ran = 1</script>"
-IMAGE = "<img src=x onerror='window.ran = 1'>"
-FOCUS = "<any-tag autofocus tabindex=1 onfocus='window.ran = 1'>"
-PIXEL = "![pixel](http://example.org/pixel.png)"
-LINK = "[report](javascript:window.ran=1)"
-HOSTILE = (SCRIPT, IMAGE, FOCUS, PIXEL, LINK)
 
 
 @pytest.fixture
@@ -154,57 +147,6 @@ def test_what_users_say_of_an_answer_is_kept(open_page: OpenPage, serve_page: Se
     assert report.comment == "This is the level before dialysis."
     assert [turn.content for turn in report.history][:1] == [BMD]
     assert report.answer.citations[0].quote == wanted.quote
-
-
-def test_markup_in_records_and_questions_is_text(
-    open_page: OpenPage, serve_page: ServePage, editable: Assistant, tmp_path: Path
-) -> None:
-    file = tmp_path / "hostile.json"
-    file.write_text(json.dumps(make_hostile_record()), "utf-8")
-    build_index([file], editable.index.index_dir, "update")
-    page = open_page(serve_page(editable))
-    answer = ask(page, f"What was the selenium level {IMAGE} of the woman of 44 {LINK}?")
-    for markup in HOSTILE:
-        expect(answer).to_contain_text(markup)
-        expect(cards(page).locator("h2")).to_contain_text([markup])
-        expect(cards(page).locator(".byline")).to_contain_text([markup])
-        expect(cards(page).locator("details")).to_contain_text([markup])
-    expect(page.get_by_test_id("user")).to_contain_text(f"{IMAGE} of the woman of 44 {LINK}?")
-    open_tab(page, "Case table")
-    expect(page.locator(".case-table tbody")).to_contain_text(FOCUS)
-    open_tab(page, "Map")
-    page.locator("circle[data-record='pmid:990002']").hover()
-    expect(page.locator(".map-title")).to_contain_text(SCRIPT)
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.ran") is None
-    assert (
-        page.locator("a[href^='javascript:'], a[href*='example.org'], any-tag, .prose img, #evidence img").count() == 0
-    )
-
-
-def make_hostile_record() -> dict[str, object]:
-    """Markup is taken out of records however deep it was escaped, to eight layers; what lies deeper is text in them."""
-    markup = " ".join(HOSTILE)
-    return {
-        "pmid": "990002",
-        "title": bury(f"Selenium {markup}", 8),
-        "abstract": bury(f"A woman of 44 had a selenium level of 301 ug/L {markup}. She recovered after 3 weeks.", 9),
-        "authors": [bury(f"Eve {markup}", 8)],
-        "journal": bury(f"Notes {markup}", 8),
-        "year": 2020,
-    }
-
-
-def bury(markup: str, layers: int) -> str:
-    return markup.replace("<", "&" + "amp;" * (layers - 1) + "lt;")
-
-
-def log_in(page: Page, name: str, password: str) -> Page:
-    page.get_by_role("textbox", name="username").fill(name)
-    page.get_by_role("textbox", name="password").fill(password)
-    page.get_by_role("button", name="Login").click()
-    question_box(page).wait_for()
-    return page
 
 
 def write_new(folder: Path) -> Path:
