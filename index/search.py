@@ -21,7 +21,7 @@ import numpy as np
 from index.abbreviations import AbbreviationStore
 from index.checks import require_sound_graph
 from index.chunk_vectors import ChunkVectors
-from index.damage import first_line, names_damage, naming_damage, tells_damage
+from index.damage import first_line, name_fault, names_damage, naming_damage, tells_damage
 from index.embedding import Embedder, Vectors, load_embedder
 from index.errors import CaseciteError, IndexMismatchError, NoIndexError, UnreadableIndexError, WrongUseError
 from index.fusion import fuse_scores
@@ -213,7 +213,7 @@ class OpenBuild:
         except BaseException as error:
             if not (isinstance(error, CaseciteError) or tells_damage(error)):
                 raise
-            reason = str(error.args[0]) if isinstance(error, CaseciteError) else first_line(error)
+            reason = _explain_fault(error)
             if self._fault is None or self._fault.reason != reason:
                 _LOG.warning("%s, in %s", _warn_of_half_a_search(reason), self.build_dir)
             self._fault = _Fault(reason, time.monotonic() + RETRY_S)
@@ -354,6 +354,14 @@ def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> Non
             f"the setting now is {asked_with}",
             remedy="set CASECITE_EMBEDDER back, or build the index again",
         )
+
+
+def _explain_fault(error: BaseException) -> str:
+    """Why Chroma failed, in one line."""
+    if isinstance(error, CaseciteError):
+        return str(error.args[0])
+    refusal = name_fault(Path("a file of it"), error)
+    return str(refusal.args[0]) if isinstance(refusal, UnreadableIndexError) else first_line(error)
 
 
 def _warn_of_half_a_search(reason: str) -> str:

@@ -100,6 +100,16 @@ def breaks_off(*pieces: str) -> Behaviour:
     return behave
 
 
+def sends(body: bytes) -> Behaviour:
+    """Answers with these bytes in place of a stream of events."""
+
+    def behave(handler: Handler) -> None:
+        handler.begin_stream()
+        handler.wfile.write(body)
+
+    return behave
+
+
 def refuses(status: int, message: str = "refused") -> Behaviour:
     """Answers with a status and no text."""
 

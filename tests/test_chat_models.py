@@ -75,6 +75,11 @@ def test_a_model_that_takes_no_temperature_is_given_none(monkeypatch: pytest.Mon
     assert open_chat_model("openai:gpt-4.1").model.temperature == 0.0
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="its server is not there",
+    happens="an error that says how to start it; answers are made of quotes",
+)
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -90,6 +95,11 @@ def test_a_server_that_is_not_there(spec: str, message: str, monkeypatch: pytest
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it refuses the key, is not on its server, is asked too often, or fails",
+    happens="an error that says which, and what to do",
+)
 @pytest.mark.parametrize(
     ("status", "message"),
     [
@@ -155,6 +165,11 @@ def test_a_draft_that_goes_wrong_ends(
         list(open_on(server).stream(REQUEST))
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it writes, but so slowly that it would take longer than four minutes",
+    happens="it is given up, and the error says so; answers are made of quotes",
+)
 def test_a_slow_draft_ends(server: FaultyChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_models, "MAX_SECONDS", 0.5)
     server.behaviours = [never_ends("It ", pause_s=0.1)]

@@ -14,14 +14,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from assistant import Assistant
+from assistant.feedback import FeedbackStore
 from index import open_index
 from index.build import Mode
-from index.errors import BuildFailedError
+from index.errors import BuildFailedError, WrongUseError
 from index.layout import IndexLayout
 from index.lexical import LexicalIndex
 from index.record_store import RecordStore
@@ -58,6 +61,11 @@ def life(tmp_path: Path, static_embedder: Path) -> Iterator[Life]:
         yield life
 
 
+@pytest.mark.fault(
+    part="process",
+    tried="builds and updates are ended by kill -9 at random moments while questions are asked",
+    happens="each question is answered from the old records or the new; the next build succeeds",
+)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["rebuild", "update"])
 def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, mode: Mode) -> None:
@@ -93,6 +101,11 @@ def test_the_process_group_is_killed_in_place_of_a_call(
     life.assert_nothing_is_left_behind()
 
 
+@pytest.mark.fault(
+    part="power",
+    tried="it fails at any sync of a build, and the disk forgets what was not synced",
+    happens="the index answers from the old records or the new; what was reported as done is not lost",
+)
 @pytest.mark.timeout(300)
 def test_a_power_cut_at_any_sync_leaves_the_old_records_or_the_new(tmp_path: Path, static_embedder: Path) -> None:
     life = Life(tmp_path / "disk", static_embedder)
@@ -138,6 +151,11 @@ def test_ctrl_c_right_after_publication_keeps_the_new_build(life: Life, monkeypa
     life.assert_nothing_is_left_behind()
 
 
+@pytest.mark.fault(
+    part="write lock",
+    tried="two processes build at once, and the one that builds is killed",
+    happens="the second is refused in words; after the kill it builds",
+)
 def test_builders_are_one_at_a_time_and_a_killed_one_holds_up_nobody(life: Life, tmp_path: Path) -> None:
     release = tmp_path / "release"
     first, after = life.next("update")
@@ -196,6 +214,11 @@ def test_a_build_that_is_removed_while_it_is_being_opened_is_not_missed(
     assert workers.ask(open_index(life.index_dir).current()) == life.history[-1]
 
 
+@pytest.mark.fault(
+    part="clock",
+    tried="it is set back between builds",
+    happens="the newest build answers, and the one before it is kept",
+)
 def test_the_build_before_is_kept_whatever_the_clock_says(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     names = iter("321")
     monkeypatch.setattr(IndexLayout, "new_build", lambda layout: layout.builds_dir / next(names))
@@ -237,6 +260,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.fault(
+    part="disk",
+    tried="it is full at any of nine steps of a build or an update",
+    happens="an error in words; questions are answered meanwhile; nothing is left behind, no record is lost",
+)
 @pytest.mark.parametrize("mode", ["rebuild", "update"])
 def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
     small_disk: Path, static_embedder: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode
@@ -278,6 +306,11 @@ def test_a_disk_that_fills_up_at_any_step_leaves_the_old_records(
     life.assert_nothing_is_left_behind()
 
 
+@pytest.mark.fault(
+    part="disk",
+    tried="it has no room for another file while an index is built",
+    happens="an error in words; with room the next build succeeds",
+)
 def test_a_disk_without_room_for_another_file_is_full(small_disk: Path, static_embedder: Path) -> None:
     life = Life(small_disk, static_embedder)
     life.finish("rebuild")
@@ -291,6 +324,28 @@ def test_a_disk_without_room_for_another_file_is_full(small_disk: Path, static_e
         build.run()
     shutil.rmtree(crowd)
     life.assert_nothing_is_left_behind()
+
+
+@pytest.mark.fault(
+    part="disk",
+    tried="it is full while questions are asked and judged",
+    happens="questions are answered; that feedback cannot be kept is said in words",
+)
+def test_on_a_full_disk_questions_are_answered_and_feedback_is_refused(
+    small_disk: Path, static_embedder: Path, demo_assistant: Assistant
+) -> None:
+    life = Life(small_disk, static_embedder)
+    life.finish("rebuild")
+    store, given = FeedbackStore(small_disk / "feedback" / "feedback.sqlite"), demo_assistant.ask("fever after travel")
+    store.add(given, "up", session="before")
+    fill(small_disk / "filler")
+    assert workers.ask(open_index(life.index_dir).current()) == life.history[0]
+    long = replace(given, text=given.text * 50)  # or else it may find room in what the file has already
+    with pytest.raises(WrongUseError, match=r"feedback cannot be kept in .*full.*CASECITE_FEEDBACK_PATH"):
+        store.add(long, "up", session="then")
+    (small_disk / "filler").unlink()
+    store.add(given, "down", session="after")
+    assert {feedback.verdict for feedback in store} == {"up", "down"}
 
 
 def fill(path: Path) -> None:

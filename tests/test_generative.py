@@ -34,6 +34,7 @@ from .faulty_chat_server import (
     never_ends,
     refuses,
     says,
+    sends,
 )
 
 BMD = "what was the BMD change under romosozumab?"
@@ -71,6 +72,11 @@ def test_what_the_record_states_is_shown_with_its_citation(demo_index_dir: Path)
     assert given.warnings == ()
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it adds an invented figure to a true statement",
+    happens="the figure is left out, quotes complete the answer, with a warning",
+)
 def test_an_invented_figure_is_left_out_and_quotes_complete_the_answer(demo_index_dir: Path) -> None:
     given = ask_with(f"{GAIN} [{{key}}]. BMD at the hip stood 14.7% above baseline [{{key}}].", demo_index_dir)
     assert (given.status, given.mode) == ("partial", "generative")
@@ -81,10 +87,16 @@ def test_an_invented_figure_is_left_out_and_quotes_complete_the_answer(demo_inde
     assert given.warnings == ("1 of 2 statements of the chat model are not in the records; quotes complete the answer",)
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it lies: invented figures, another case's facts under this case's citation, gibberish; or says nothing",
+    happens="none of that is shown; the answer is made of quotes, with a warning",
+)
 @pytest.mark.parametrize(
     ("draft", "warning"),
     [
         pytest.param("BMD rose by 99% [{key}].", "nothing that the chat model wrote", id="all invented"),
+        pytest.param("Her plasma lithium was 8.21 mmol/l [{key}].", "nothing that the chat model", id="another case"),
         pytest.param("Zebras are striped [e1].", "nothing that the chat model wrote", id="beside the point"),
         pytest.param("qx zzr # lorem [e1] ipsum", "nothing that the chat model wrote", id="gibberish"),
         pytest.param("   ", "answered nothing", id="empty"),
@@ -95,10 +107,15 @@ def test_a_draft_that_does_not_hold_is_replaced_by_quotes(demo_index_dir: Path, 
     given = ask_with(draft, demo_index_dir)
     assert (given.mode, given.status, given.model) == ("extractive", "answered", None)
     assert "22.1%" in given.text
-    assert "99%" not in given.text
+    assert not any(invented in given.text for invented in ("99%", "8.21"))
     assert warning in given.warnings[0]
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it cites what it was not offered",
+    happens="a true statement is given the sentence that says it, with a warning; another would be left out",
+)
 def test_a_statement_without_a_key_is_given_its_sentence(demo_index_dir: Path) -> None:
     given = ask_with(f"{GAIN} [e99].", demo_index_dir)
     assert given.text == f"{GAIN}. [1]"
@@ -184,6 +201,12 @@ def test_what_is_shown_is_never_taken_back_and_only_what_was_checked_is_shown(de
     assert timings["first_piece"] <= timings["first_text"] <= timings["total"]
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it is silent, never ends, closes in the middle, refuses (401, 429, 500), or sends nothing, "
+    "a web page, or what is neither JSON nor UTF-8",
+    happens="the answer is made of quotes, with a warning that says which it was",
+)
 @pytest.mark.parametrize(
     ("behaviour", "warning"),
     [
@@ -193,6 +216,10 @@ def test_what_is_shown_is_never_taken_back_and_only_what_was_checked_is_shown(de
         pytest.param(hangs(), "did not answer within", id="silent"),
         pytest.param(refuses(429), "asked too often", id="429"),
         pytest.param(refuses(500), "failed", id="500"),
+        pytest.param(refuses(401), "refuses the key", id="401"),
+        pytest.param(sends(b"<html>busy</html>"), "failed", id="a web page"),
+        pytest.param(sends(b"data: {no json}\n\n"), "failed", id="no JSON"),
+        pytest.param(sends(b"data: \xff\xfe\xfa\n\n"), "failed", id="no UTF-8"),
         pytest.param(says(), "answered nothing", id="empty"),
     ],
 )
@@ -214,6 +241,11 @@ def test_a_model_that_fails_in_the_middle_is_replaced_by_quotes(
     assert given.warnings[0].endswith("the answer is made of quotes instead")
 
 
+@pytest.mark.fault(
+    part="chat model",
+    tried="it closes in the middle, after a true statement",
+    happens="the statement stays, quotes complete the answer, with a warning",
+)
 def test_what_was_checked_before_the_model_failed_stays(demo_index_dir: Path, server: FaultyChatServer) -> None:
     server.behaviours = [breaks_off(f"{GAIN}. ", "She also ")]
     with Assistant.open(demo_index_dir, llm="openai:any", llm_base_url=server.url) as assistant:
@@ -366,10 +398,8 @@ def test_doctor_asks_the_model(llama_server: str, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setenv("CASECITE_LLM_BASE_URL", llama_server)
     found = {finding.subject: finding for finding in examine(llm="openai:smollm2")}
-    assert (found["chat model"].is_ok, found["chat model"].detail) == (
-        True,
-        "openai:smollm2 answers, and takes 4,096 tokens",
-    )
+    assert found["chat model"].is_ok, found["chat model"].detail
+    assert re.fullmatch(r"openai:smollm2 answers in [\d.]+ s, and takes 4,096 tokens", found["chat model"].detail)
     monkeypatch.setenv("CASECITE_LLM_BASE_URL", "http://127.0.0.1:9/v1")
     found = {finding.subject: finding for finding in examine(llm="openai:smollm2")}
     assert not found["chat model"].is_ok

@@ -117,6 +117,11 @@ def invent(number: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.fault(
+    part="index",
+    tried="one bit is flipped in each of its files in turn",
+    happens="casecite index verify names the file, casecite index build makes the same index again",
+)
 def test_a_flipped_bit_in_any_file_is_found_and_named_and_healed(built: Path, tmp_path: Path) -> None:
     manifest = read_manifest(live_build(built))
     parts = ["CURRENT", "manifest.json", "manifest.copy.json", *manifest.files]
@@ -154,6 +159,11 @@ def test_asking_changes_no_file(index_dir: Path) -> None:
     assert verify_index(index_dir).findings == ()
 
 
+@pytest.mark.fault(
+    part="index",
+    tried="all bits are flipped in each of its files in turn before the assistant starts",
+    happens="an error that names the index and the remedy, where the answer would depend on the file",
+)
 def test_a_question_to_a_damaged_index_is_answered_or_refused_in_words(built: Path, tmp_path: Path) -> None:
     """Whatever it is that a part raises."""
     refusals = {}
@@ -166,7 +176,7 @@ def test_a_question_to_a_damaged_index_is_answered_or_refused_in_words(built: Pa
         except NoIndexError as error:
             refusals[part] = str(error)
     assert len(refusals) > 8
-    assert {part for part, words in refusals.items() if "casecite index verify" not in words} == set()
+    assert {part for part, words in refusals.items() if "casecite index" not in words} == set()
 
 
 def test_counts_that_disagree_are_found(index_dir: Path) -> None:
@@ -190,6 +200,11 @@ def test_vectors_that_do_not_find_themselves_are_found(index_dir: Path, monkeypa
     assert str(finding) == "vectors: of 40 chunks 0 find themselves: the search for meaning is damaged"
 
 
+@pytest.mark.fault(
+    part="Chroma server",
+    tried="a chunk, or the collection, is deleted from it",
+    happens="casecite index verify says so, casecite index build makes it again without embedding anew",
+)
 def test_a_collection_that_is_gone_from_its_server_is_found_and_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +254,11 @@ def test_tables_are_read_again_by_the_columns_that_were_given(tmp_path: Path) ->
     assert read_all(tmp_path / "index") == records != []
 
 
+@pytest.mark.fault(
+    part="records",
+    tried="their file is damaged, and a file that they were read from is gone",
+    happens="casecite index build changes nothing, and names what is gone",
+)
 def test_damaged_records_whose_sources_are_gone_are_not_given_up(tmp_path: Path, built: Path) -> None:
     folder = shutil.copytree(built, tmp_path / "index")
     source = write_records(tmp_path / "more.jsonl", invent(1))
@@ -256,6 +276,11 @@ def test_damaged_records_whose_sources_are_gone_are_not_given_up(tmp_path: Path,
     assert "is gone: " in remedy
 
 
+@pytest.mark.fault(
+    part="CURRENT",
+    tried="it is removed or names nothing, and the newest build is sound or damaged",
+    happens="casecite index build goes on from the newest sound build",
+)
 @pytest.mark.parametrize("named", ["nothing", None], ids=["wrong CURRENT", "no CURRENT"])
 def test_where_nothing_tells_which_build_is_live_the_newest_sound_one_becomes_it(
     index_dir: Path, tmp_path: Path, named: str | None
@@ -277,6 +302,11 @@ def test_where_nothing_tells_which_build_is_live_the_newest_sound_one_becomes_it
     assert ask(kept) == first
 
 
+@pytest.mark.fault(
+    part="manifest",
+    tried="it and its copy are removed",
+    happens="casecite index build reads the sources that the build before names",
+)
 def test_without_manifest_and_copy_the_sources_of_the_build_before_are_read(index_dir: Path, tmp_path: Path) -> None:
     source = write_records(tmp_path / "more.jsonl", invent(1))
     build_index([source], index_dir, "update")
@@ -298,6 +328,11 @@ def test_a_sound_index_is_made_again_with_the_model_that_is_set(
     assert open_index(index_dir).manifest.embedder.name == str(tmp_path / "other")
 
 
+@pytest.mark.fault(
+    part="index",
+    tried="it is damaged, and an update begins",
+    happens="the update is refused and names the file; the index is as before",
+)
 def test_an_update_does_not_take_damage_over(index_dir: Path, tmp_path: Path) -> None:
     live = live_build(index_dir)
     flip_bit(live / "chunk_vectors.sqlite")
