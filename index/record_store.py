@@ -153,28 +153,22 @@ class RecordStore:
 
 
 def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
-    record = _read_record(row[0])
-    chunks = [
-        Chunk(
-            record_id=record.record_id,
-            ordinal=ordinal,
-            section=section,
-            start=start,
-            end=end,
-            text=record.abstract[start:end],
-        )
-        for ordinal, (section, start, end) in enumerate(json.loads(row[1]))
-    ]
-    return record, chunks
-
-
-def _read_record(text: str) -> Record:
-    """The record of a row. SQLite does not notice a flipped bit; in a text that is quoted it may be another figure."""
-    data = json.loads(text)
+    """A record and its chunks. SQLite does not notice a flipped bit; in a text that is quoted it is another figure."""
     try:
-        record = Record.from_dict(data)
+        record = Record.from_dict(json.loads(row[0]))
+        chunks = [
+            Chunk(
+                record_id=record.record_id,
+                ordinal=ordinal,
+                section=section,
+                start=start,
+                end=end,
+                text=record.abstract[start:end],
+            )
+            for ordinal, (section, start, end) in enumerate(json.loads(row[1]))
+        ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("a record has lost a field") from error
+        raise ValueError("a record is not what was built") from error
     if record.content_hash != hash_content(record.title, record.abstract, record.sections):
         raise ValueError(f"the text of {record.record_id} differs from what was built")
-    return record
+    return record, chunks

@@ -233,12 +233,17 @@ class OpenBuild:
         return vectors
 
     def _passages(self, best: Sequence[tuple[str, int, float]], stage: str) -> list[Passage]:
-        found = {record_id: self._records.get(record_id) for record_id, _, _ in best}
-        pairs = [(pair, ordinal, score) for record_id, ordinal, score in best if (pair := found[record_id])]
+        found = {record_id: self._known_record(record_id) for record_id, _, _ in best}
+        pairs = [(found[record_id], ordinal, score) for record_id, ordinal, score in best]
         return [
             Passage(record=record, chunk=chunks[ordinal], score=score, rank=rank, stage=stage)
             for rank, ((record, chunks), ordinal, score) in enumerate(pairs, start=1)
         ]
+
+    def _known_record(self, record_id: str) -> tuple[Record, list[Chunk]]:
+        if (found := self._records.get(record_id)) is None:
+            raise ValueError(f"{record_id} is not among the records any more")
+        return found
 
 
 class Index:
