@@ -28,8 +28,8 @@ _REFERS_BACK = re.compile(
     r"|\b(he|she|him|his|her|hers|they|them|their|it|its|this|that|these|those|same|one|ones|there|then)\b",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"“([^”\n]+)”")
-_CITED = re.compile(r"^(.+?)\s*\\?\[\d+\\?\]", re.MULTILINE)
+_QUOTED = re.compile(r"^[^“\n]*“([^”\n]+)”", re.MULTILINE)
+_MARK = re.compile(r"\\?\[\d+\\?\]")
 
 
 def check_question(question: str) -> str:
@@ -98,8 +98,8 @@ def first_statement(history: tuple[Turn, ...]) -> tuple[str, bool]:
     last = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
     if quoted := _QUOTED.search(last):
         return quoted[1], True
-    cited = _CITED.search(last)
-    return cited[1] if cited else "", False
+    cited = (line[: mark.start()].rstrip() for line in last.split("\n") for mark in _MARK.finditer(line))
+    return next(filter(None, cited), ""), False
 
 
 def refers_back(text: str) -> bool:

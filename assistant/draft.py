@@ -14,7 +14,7 @@ _LEADING_KEYS = re.compile(rf"(?:(?:{_KEYS.pattern})[\s.,;]*)+", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)](?=\s))\s*")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_OPEN_KEYS = re.compile(rf"[\[【(]\s*(?:{_KEY}\s*[,;]\s*)*(?:[A-Za-z]{{0,2}}\d*)\s*\Z")
+_OPEN_KEYS = re.compile(rf"[\[【(]\s*+(?:{_KEY}\s*+[,;]\s*+)*+[A-Za-z]{{0,2}}+\d*+\s*+\Z")
 _SPACE_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
 
 
@@ -43,9 +43,10 @@ class DraftReader:
         self._text += piece
         if not piece.strip() or not any(mark in self._text for mark in ".!?\n]"):
             return []
-        # The last word may go on, and with it change where sentences end; so may keys in a bracket that is still open.
-        whole = self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1]
-        return self._give(parse_draft(_OPEN_KEYS.sub("", whole))[:-1])
+        # The last word may go on, and with it change where sentences end; a bracket that is still open may hold keys of
+        # the statement before it.
+        whole = _plain(self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1])
+        return self._give(_parse(whole)[: -2 if _OPEN_KEYS.search(whole) else -1])
 
     def finish(self) -> list[DraftClaim]:
         """What is left when the draft has ended."""
@@ -64,10 +65,17 @@ def parse_draft(text: str) -> list[DraftClaim]:
     brackets is a key too, one that was never offered. What a model thinks aloud, headings that end in a colon and marks
     of lists are left out.
     """
+    return _parse(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return _EMPHASIS.sub("", clean_text(text))
+
+
+def _parse(text: str) -> list[DraftClaim]:
     claims: list[DraftClaim] = []
     is_after_claim = False
-    lines = _THINKING.sub("", clean_text(text)).split("\n")
-    for line in (_EMPHASIS.sub("", _BULLET.sub("", line)) for line in lines):
+    for line in (_BULLET.sub("", line) for line in _THINKING.sub("", text).split("\n")):
         for start, end in split_sentences(line):
             sentence = line[start:end]
             if is_after_claim and (leading := _LEADING_KEYS.match(sentence)):

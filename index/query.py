@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.abbreviations import find_short_forms
+from index.characters import clean_text
 from index.lexical import analyse
 from index.wording import spell_out_ages
 
@@ -39,6 +40,7 @@ def read_query(question: str, long_forms: LongForms, short_forms: ShortForms, co
     The text gets the meaning that most records give an abbreviation, if it has the majority; the terms get the
     three most frequent ones, and the abbreviations of what is written at length, each weighted by its share.
     """
+    question = clean_text(question)
     text, terms = question, dict.fromkeys(analyse(spell_out_ages(question)), 1.0)
     for meant in [meant for term in terms for meant in corrections(term)]:
         terms.setdefault(meant, CORRECTION_WEIGHT)
@@ -49,7 +51,8 @@ def read_query(question: str, long_forms: LongForms, short_forms: ShortForms, co
             for term in analyse(long):
                 terms[term] = max(terms.get(term, 0.0), LONG_FORM_WEIGHT * uses / total)
         if meanings and 2 * meanings[0][1] >= total:
-            text = re.sub(rf"\b{short}(?=s?\b)", f"{short} ({meanings[0][0]})", text)
+            meaning = meanings[0][0].replace("\\", r"\\")  # it stands for itself, whatever a record holds
+            text = re.sub(rf"\b{short}(?=s?\b)", f"{short} ({meaning})", text)
     for short, share in short_forms(question):
         for term in analyse(short):
             terms[term] = max(terms.get(term, 0.0), SHORT_FORM_WEIGHT * share)

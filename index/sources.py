@@ -85,10 +85,16 @@ def _read_packed(
     if head.startswith(GZIP_START):
         yield from _read_stream(name, unpack_gzip(stream, size), formats)
     elif head.startswith(ZIP_START) and name.lower().endswith(".zip"):
-        for member, content in unpack_zip(stream, size):
-            yield from _read_member(f"{name}/{_printable(member)}", content, formats)
+        yield from _never_silent(_read_zip(name, stream, size, formats), name)
     else:
         yield from _read_stream(name, stream, formats)
+
+
+def _read_zip(
+    name: str, stream: io.BufferedReader, size: int, formats: Sequence[Format]
+) -> Iterator[RawRecord | Rejection]:
+    for member, content in unpack_zip(stream, size):
+        yield from _read_member(f"{name}/{_printable(member)}", content, formats)
 
 
 def _read_member(
@@ -109,11 +115,21 @@ def _read_stream(
     try:
         head = buffered.peek()
         if kind := detect_format(head, name, formats):
-            yield from kind.read(buffered, name)
+            yield from _never_silent(kind.read(buffered, name), name)
         else:
             yield Rejection(file=name, line=None, field=None, reason=_explain_unknown(head))
     finally:
         buffered.detach()  # or it would close standard input
+
+
+def _never_silent(items: Iterator[RawRecord | Rejection], name: str) -> Iterator[RawRecord | Rejection]:
+    """The items, or a rejection where there is none: comments only, or empty rows, or a packed file without files."""
+    is_empty = True
+    for item in items:
+        is_empty = False
+        yield item
+    if is_empty:
+        yield Rejection(file=name, line=None, field=None, reason="there is no record in it")
 
 
 def _explain_unknown(head: bytes) -> str:

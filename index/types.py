@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from index.errors import WrongUseError
 
 NAME_CHARS = 120
+LAST_YEAR = 9_999
 
 
 class Section(NamedTuple):
@@ -118,7 +119,7 @@ class Filters:
     A record that does not give the value that is asked for is left out.
 
     Raises:
-        WrongUseError: the years are the wrong way round.
+        WrongUseError: the years are the wrong way round or none, or a name is no text.
     """
 
     year_from: int | None = None
@@ -128,6 +129,12 @@ class Filters:
     open_access: bool | None = None
 
     def __post_init__(self) -> None:
+        for year in (self.year_from, self.year_to):
+            if year is not None and not (isinstance(year, int) and 0 <= year <= LAST_YEAR):
+                raise WrongUseError(f"{year!r:.40} is no year", remedy="give a year such as 2019")
+        for name in (*self.journals, *self.publication_types):
+            if not isinstance(name, str) or name != name.encode(errors="replace").decode():
+                raise WrongUseError(f"{name!r:.40} is no text", remedy="give a name as the records have it")
         if self.year_from and self.year_to and self.year_from > self.year_to:
             raise WrongUseError(
                 f"no year is both {self.year_from} or later and {self.year_to} or earlier", remedy="exchange the years"

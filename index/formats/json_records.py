@@ -38,11 +38,13 @@ def read_json(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejecti
         text = JsonText(source)
         if not text.peek():
             yield Rejection(file=file, line=None, field=None, reason="the file is empty")
+        objects_line = 0
         while first := text.peek():
             if first == "[":
                 yield from _read_list(text, file)
                 yield from _reject_rest(text, file)
-            elif first == "{" and not _is_record_a_line(*text.look_lines(2)):
+            elif first == "{" and (text.line == objects_line or not _is_record_a_line(*text.look_lines(2))):
+                objects_line = text.line  # of many in one line only the first is looked at
                 yield from _read_object(text, file)
             else:
                 yield from _read_lines(text, file)

@@ -112,9 +112,9 @@ class JsonText:
 
     def look_lines(self, count: int) -> list[str]:
         """The next lines that hold text, those that are within reach, without moving."""
-        while len(lines := self._whole_lines()) < count and len(self._text) < MAX_LOOK_CHARS and self._fill():
+        while len(lines := self._whole_lines(count)) < count and len(self._text) < MAX_LOOK_CHARS and self._fill():
             pass
-        return (lines if len(lines) >= count else self._whole_lines())[:count]
+        return lines if len(lines) >= count else self._whole_lines(count)
 
     def look(self) -> str:
         """The text that comes next, as much as a rejection shows."""
@@ -155,9 +155,13 @@ class JsonText:
             self.skip()
         return line
 
-    def _whole_lines(self) -> list[str]:
-        lines = self._text[self._position :].split("\n")
-        return [line for line in (lines if self._is_at_end else lines[:-1]) if line.strip(BLANK)]
+    def _whole_lines(self, count: int) -> list[str]:
+        lines: list[str] = []
+        start, last = self._position, len(self._text) if self._is_at_end else 0
+        while len(lines) < count and (end := self._text.find("\n", start) + 1 or last) > start:
+            lines += [line] if (line := self._text[start:end]).strip(BLANK) else []
+            start = end
+        return lines
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the error may come of the window's end rather than of the text."""

@@ -28,7 +28,7 @@ LAST_TAG = "SO"  # PubMed ends each entry with where it was published
 
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,3} *- ?")
 _START = re.compile(r"^PMID- *\d", re.MULTILINE)
-_DOI = re.compile(r"(\S+) \[doi\]")
+_DOI = re.compile(r"(?<!\S)(\S+) \[doi\]")
 
 
 def is_medline(head: str) -> bool:

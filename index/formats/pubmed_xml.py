@@ -129,11 +129,11 @@ def _read_document(
         line = lines_before + error.position[0]
         reason = f"not read from here on: not XML, or cut off: {error}"
     except _UnreadableError as error:
-        line = lines_before + document.lines
+        line = lines_before + max(1, document.lines)
         reason = f"not read{error}"
     except DefusedXmlException:
         reason = "not read: XML that declares entities of its own"
-    except LookupError as error:
+    except (LookupError, ValueError) as error:  # an encoding that there is not, or that its parser does not know
         line = lines_before + 1
         reason = f"not read: {error}"
     yield Rejection(file=file, line=line, field=None, reason=reason)

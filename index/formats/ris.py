@@ -82,7 +82,7 @@ def _parse(entry: str) -> dict[str, list[str]]:
     tags = {tag: tag for tag in TAG_KEY_MAPPING}
     parser = RisParser(mapping=tags, list_tags=list(tags), delimiter_tags_mapping={}, skip_unknown_tags=True)
     (values,) = parser.parse(entry)
-    return {tag: values[tag] for tag in values.keys() - {"TY"}}
+    return {tag: values[tag] for tag in values if tag != "TY"}
 
 
 def _as_data(entry: dict[str, list[str]]) -> dict[str, Any]:

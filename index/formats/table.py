@@ -106,7 +106,7 @@ def _find_fields(names: Sequence[str], column_map: ColumnMap) -> dict[str, list[
     known = [_fold(name) for name in names]
     mapped = {field: _fold(column) for field, column in column_map.items() if _fold(column) in known}
     found = {field: [known.index(column)] for field, column in mapped.items()}
-    for field in COLUMNS.keys() - mapped.keys():
+    for field in [field for field in COLUMNS if field not in mapped]:
         usual = [_fold(alias) for alias in COLUMNS[field]]
         found[field] = [known.index(name) for name in usual if name in known and name not in mapped.values()]
     return {field: columns for field, columns in found.items() if columns}
