@@ -71,7 +71,10 @@ class ChunkVectors:
 
 
 def _read_vectors(record_id: str, dimension: int, blob: bytes) -> Vectors:
-    vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
+    try:
+        vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
+    except TypeError as error:  # of a damaged row, SQLite gives a value of another type
+        raise ValueError(f"the vectors of {record_id} are none") from error
     lengths = np.einsum("ij,ij->i", vectors, vectors)
     if not (lengths < MAX_SQUARED_LENGTH).all():  # nor is it, where one is not a number
         raise ValueError(f"the vectors of {record_id} differ from what was built")

@@ -208,29 +208,26 @@ class OpenBuild:
         """The records that Chroma finds, with the vectors of their chunks; none, and why, while it fails."""
         if self._fault and time.monotonic() < self._fault.until:
             return {}, self._fault.reason
+        depth = min(CHUNK_DEPTH, self.manifest.chunk_count)
         try:
-            near = self._ask_chroma(query_vector, filters)
+            nearest = self._vectors.query(query_vector, depth, filters)
         except BaseException as error:
             if not (isinstance(error, CaseciteError) or tells_damage(error)):
                 raise
-            reason = _explain_fault(error)
-            if self._fault is None or self._fault.reason != reason:
-                _LOG.warning("%s, in %s", _warn_of_half_a_search(reason), self.build_dir)
-            self._fault = _Fault(reason, time.monotonic() + RETRY_S)
-            return {}, reason
+            return {}, self._note_fault(_explain_fault(error))
+        names = [chunk_id.rpartition("#")[0] for chunk_id, _ in nearest]
+        near = self.record_vectors(list(dict.fromkeys(names)))
+        count = sum(name in near for name in names)
+        if not filters and count < MIN_FOUND * depth:
+            return {}, self._note_fault(f"of the {depth} nearest chunks it found {count}")
         self._fault = None
         return near, None
 
-    def _ask_chroma(self, query_vector: Vectors, filters: Filters | None) -> dict[str, Vectors]:
-        """The records of the nearest chunks. What is found is not relied on but for that: vectors are our own."""
-        depth = min(CHUNK_DEPTH, self.manifest.chunk_count)
-        nearest = self._vectors.query(query_vector, depth, filters)
-        names = [chunk_id.rpartition("#")[0] for chunk_id, _ in nearest]
-        vectors = self.record_vectors(list(dict.fromkeys(names)))
-        count = sum(name in vectors for name in names)
-        if not filters and count < MIN_FOUND * depth:
-            raise NoIndexError(f"of the {depth} nearest chunks it found {count}", remedy="casecite index verify")
-        return vectors
+    def _note_fault(self, reason: str) -> str:
+        if self._fault is None or self._fault.reason != reason:
+            _LOG.warning("%s, in %s", _warn_of_half_a_search(reason), self.build_dir)
+        self._fault = _Fault(reason, time.monotonic() + RETRY_S)
+        return reason
 
     def _passages(self, best: Sequence[tuple[str, int, float]], stage: str) -> list[Passage]:
         found = {record_id: self._known_record(record_id) for record_id, _, _ in best}
