@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.draft import DraftReader, parse_draft
+from assistant.draft import DraftClaim, DraftReader, parse_draft
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,20 @@ DRAFT = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(min_value=0, max_value=len(DRAFT)), max_size=20))
 def test_a_draft_in_pieces_is_the_draft(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(DRAFT)]
     reader = DraftReader()
     claims = [claim for start, end in pairwise(places) for claim in reader.feed(DRAFT[start:end])] + reader.finish()
     assert claims == parse_draft(DRAFT)
+
+
+def test_keys_after_a_heading_belong_to_no_statement_in_pieces_as_in_whole() -> None:
+    draft = "It rose.\nSummary :\n[e1]"
+    reader = DraftReader()
+    pieces = [claim for letter in draft for claim in reader.feed(letter)] + reader.finish()
+    assert pieces == parse_draft(draft) == [DraftClaim(text="It rose.", keys=())]
 
 
 def test_keys_that_come_one_by_one_belong_to_their_statement() -> None:
