@@ -47,7 +47,7 @@ from index.types import Record, Rejection, Section
 
 from .faulty_chat_server import FaultyChatServer, refuses, says
 from .hostile_text import CELLS, CHARACTERS, ELEMENTS, LONG_LINE, LONG_WORD, PAYLOADS
-from .page_server import ANSWER_MS, OpenPage, ServePage, answers, ask, log_in, open_part, open_tab
+from .page_server import ANSWER_MS, OpenPage, ServePage, answers, ask, log_in, open_part, open_tab, wait_for_answer
 
 # What a payload must not become: it is read from the output of the formats' own parsers.
 ODD = "a9\u200c\u200d\ufe0f\u0301\u20e3\u1ab0\u0645\u0928\u2764\u202e\n\u845b\ud800\ufdd0\u2029\U000e0100\U0001f600"
@@ -360,6 +360,7 @@ class TestSheets:
 
 
 GROUPS = 20  # as many records as a list has
+ONE = "How much selenium did the woman of 25 take before her rash?"
 LIST = "Which reports describe a selenium rash?"
 SPEECHLESS = {"surrogates", "nul"}  # which no keyboard can type
 
@@ -377,8 +378,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
     file = write_records(folder / "a\u202e<img src=x onerror=window.ran=1>.json", pack(PAYLOADS, GROUPS))
     endless = {
         "pmid": "779999",
-        "title": f"Tremor {LONG_WORD}",
-        "abstract": f"A tremor. {'w' * 20_000}",
+        "title": f"A tremor under valproate {LONG_WORD}",
+        "abstract": f"A man of 71 took valproate 500 mg daily and had a tremor. {'w' * 20_000}",
         "authors": [LONG_WORD],
     }
     (folder / "endless.json").write_text(json.dumps([endless, *REJECTED]), "utf-8")
@@ -421,10 +422,11 @@ class TestPrograms:
         assert answer.question == clean_text(f"How much selenium {said} was she given?")
 
     def test_hidden_characters_do_not_change_what_is_found(self, hostile: Assistant) -> None:
-        plain = hostile.ask("What happened to the woman of 23 who had selenium 3 mg?")
+        plain = hostile.ask(ONE)
         hidden = hostile.ask(
-            "What happ\u200bened to the wo\u200cman of 2\ufe0f3 who had sele\u2060nium\U000e0041 3\xad mg?"
+            "How much sele\u2060nium did the wo\u200cman of 2\ufe0f5 take\U000e0041 bef\xadore her rash?"
         )
+        assert plain.citations
         assert hidden.citations == plain.citations
 
     def test_what_a_chat_model_writes_is_cleaned(self, hostile: Assistant) -> None:
@@ -437,7 +439,7 @@ class TestPrograms:
         ]
         model = as_chat_model(FakeListChatModel(responses=["".join(said)]), "test:hostile")
         writing = Assistant(hostile.index, hostile.settings, model)
-        for event in writing.stream("What happened to the woman of 23 who had selenium 3 mg?"):
+        for event in writing.stream(ONE):
             assert_clean(event.text)
         assert event.answer is not None
         assert event.answer.claims
@@ -494,7 +496,8 @@ OURS = "#heading, #chat, #evidence, #case-table, #corpus-map, #library, #outcome
 # Every element that no part of our page is, every attribute that runs, every address that leads where no record does.
 FIND_FOREIGN = """(ours) => {
   const foreign = [...document.querySelectorAll(
-    "iframe, object, embed, base:not([href='./']), form, math, audio, video, picture, any-tag, template, [srcset], meta[http-equiv]"
+    "iframe, object, embed, base:not([href='./']), form, math, audio, video, picture, any-tag, template, [srcset],"
+    + "meta[http-equiv]"
   )];
   for (const element of document.querySelectorAll("*")) {
     if ([...element.attributes].some((attribute) => attribute.name.startsWith("on"))) foreign.push(element);
@@ -530,7 +533,7 @@ class TestPage:
     """The page in a real browser; that it asks no other server and meets no error is checked when it is closed."""
 
     def test_text_is_text_in_every_part_of_the_page(
-        self, open_page: OpenPage, serve_page: ServePage, hostile: Assistant, tmp_path: Path
+        self, open_page: OpenPage, serve_page: ServePage, hostile: Assistant
     ) -> None:
         page = log_in(open_page(serve_page(hostile, USERS)), "ed", "one")
         dialogs: list[str] = []
@@ -540,6 +543,8 @@ class TestPage:
         self.check_list(page, hostile)
         self.check_questions(page)
         self.check_map(page, hostile)
+        self.check_table(page, hostile)
+        self.check_endpoints(page)
         self.check_library(page, hostile)
         assert dialogs == []
 
@@ -585,6 +590,8 @@ class TestPage:
             assert close_up(asked) in text_of(page.get_by_test_id("user").last)
             assert close_up(asked) in text_of(page.locator("#evidence .asked"))
             expect(answer).to_contain_text("Nearest reports")
+        ask(page, "What dose of valproate did the man of 71 with a tremor take?")
+        assert LONG_WORD in text_of(page.locator("#evidence .evidence-group").last)
         assert_harmless(page)
 
     def check_map(self, page: Page, hostile: Assistant) -> None:
@@ -594,11 +601,49 @@ class TestPage:
         dot.hover(force=True)
         expect(page.locator(".map-title")).to_contain_text(record.title or "")
         assert_harmless(page)
+        count = answers(page).count()
         dot.dispatch_event("click")
-        expect(answers(page).last).to_contain_text(re.compile(r"\[1\]|In no report|characters"), timeout=ANSWER_MS)
-        open_tab(page, "Case table")
-        expect(page.locator("#case-table")).to_contain_text(re.compile("Report|Ask something first"))
+        wait_for_answer(page, count)
+        assert close_up(f"What was the outcome in “{record.title}”?") in text_of(page.get_by_test_id("user").last)
         assert_harmless(page)
+
+    def check_table(self, page: Page, hostile: Assistant) -> None:
+        """The case table of one record; what its other cells hold is checked below."""
+        ask(page, ONE)
+        records = [citation.record for citation in hostile.ask(LIST).citations]
+        open_tab(page, "Case table")
+        row = page.locator("#case-table tbody tr").first
+        expect(row).to_be_visible(timeout=ANSWER_MS)
+        shown = text_of(row)
+        assert any(close_up(record.authors[0]) in shown for record in records)
+        assert_harmless(page)
+
+    def check_endpoints(self, page: Page) -> None:
+        """What programs get of the same server, whatever they send."""
+        said = " ".join(CHARACTERS.values())
+        journal = " ".join(text for name, text in CHARACTERS.items() if name not in SPEECHLESS)
+        no_filters = (None, None, None, None, False)
+        found = self.call(page, "ask", LIST, *no_filters, None)
+        assert len(found["citations"]) == GROUPS
+        assert_clean(found)
+        asked = self.call(page, "ask", f"Who won the match {said}?", None, None, [journal], [journal], False, None)
+        assert asked["status"] == "insufficient_evidence"
+        assert_clean(asked)
+        assert_clean(self.call(page, "search", f"selenium {said}", 3, *no_filters))
+        for value in ({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, ["=1+1"], {"__type__": "update"}):
+            assert self.call(page, "ask", value, *no_filters, None) is None
+
+    @staticmethod
+    def call(page: Page, name: str, *values: Any) -> Any:
+        """The result of a call, or None where it is an error, which holds nothing of the server's files."""
+        url = f"{page.url.rstrip('/')}/gradio_api/call/{name}"
+        headers = {"Content-Type": "application/json"}
+        sent = page.request.post(url, data=json.dumps({"data": values}), headers=headers)
+        if not sent.ok:
+            return None
+        kind, data = page.request.get(f"{url}/{sent.json()['event_id']}").text().strip().split("\n")[-2:]
+        assert "root:" not in data
+        return json.loads(data.removeprefix("data: "))[0] if kind == "event: complete" else None
 
     def check_library(self, page: Page, hostile: Assistant) -> None:
         """What the library holds and rejected, and files with hostile names and contents."""
@@ -607,7 +652,7 @@ class TestPage:
         overview = describe_library(hostile.index.current())
         assert all(close_up(name) in shown for name in list(overview.journals)[:10])
         assert close_up("a<img src=x onerror=window.ran=1>.json") in shown
-        upload = json.dumps([source_record(900, CELLS["formula"]), *REJECTED]).encode()
+        upload = json.dumps([source_record(900, CELLS["formula"]), *REJECTED[:9], REJECTED[-1]]).encode()
         names = ["<img src=x onerror=window.ran=1>.json", "a\u202egnp.json", "=1+1.csv", "..%2f..%2fetc%2fpasswd.json"]
         files = [{"name": name, "mimeType": "text/html", "buffer": upload} for name in names]
         page.locator("input[type=file]").set_input_files(files)
@@ -623,14 +668,13 @@ class TestPage:
         self, open_page: OpenPage, serve_page: ServePage, hostile: Assistant, server: FaultyChatServer
     ) -> None:
         """It quotes a record's payloads, adds some of its own, and at last fails with more of them."""
-        question = "What happened to the woman of 23 who had selenium 3 mg?"
-        quote = hostile.ask(question).citations[0].quote
+        quote = hostile.ask(ONE).citations[0].quote
         server.behaviours = [says(f"{quote} [e1]\n", *PAYLOADS.values(), " [e1]"), refuses(400, ELEMENTS["img"])]
         with Assistant.open(hostile.index.index_dir, llm="openai:m", llm_base_url=server.url) as writing:
             page = open_page(serve_page(writing))
-            expect(ask(page, question)).to_contain_text(quote.replace("__", ""))  # a draft's emphasis is taken out
+            expect(ask(page, ONE)).to_contain_text(quote.partition("[")[0])  # numbers in brackets are keys of a draft
             assert_harmless(page)
-            failed = ask(page, "What happened to the woman of 24 who had selenium 4 mg?")
+            failed = ask(page, ONE)
             expect(failed).to_contain_text("the chat model openai:m failed")
             expect(failed).to_contain_text(ELEMENTS["img"])
             assert_harmless(page)
