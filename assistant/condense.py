@@ -85,7 +85,7 @@ def condense(question: str, history: tuple[Turn, ...], case: str = "") -> Standa
     one likewise, so that a chain of follow-ups keeps the case. `case` is the text of the case that was spoken of, where
     it is known: its rare words do not name another.
     """
-    asked = [turn.content for turn in history if turn.role == "user" and turn.content.strip()]
+    asked = [turn.content[:MAX_QUESTION_CHARS] for turn in history if turn.role == "user" and turn.content.strip()]
     known = set(analyse(case))
     parts = [question]
     while asked and _is_incomplete(parts[0], known):

@@ -15,7 +15,7 @@ from index.database import create_database, open_database
 from index.types import Record
 
 # In brackets after the words it stands for; two capitals at least, so that "(left)" and "(Figure)" are none.
-_SHORT_FORM = re.compile(r"\(\s*(?=[^\s);,]*[A-Z][^\s);,]*[A-Z])([A-Za-z][A-Za-z0-9/+-]{1,9})\s*[);,]")
+_SHORT_FORM = re.compile(r"\(\s*(?=[^\s);,]{0,9}[A-Z][^\s);,]{0,9}[A-Z])([A-Za-z][A-Za-z0-9/+-]{1,9})\s*[);,]")
 _IN_QUESTION = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z])\w{2,10}\b")
 _MAX_LONG_CHARS = 150
 _MAX_LONG_WORDS = 7

@@ -16,6 +16,7 @@ from assistant.condense import first_statement, read_history
 from assistant.draft import DraftReader
 from assistant.injection import gives_orders
 from index import Rejection, open_index
+from index.abbreviations import explained
 from index.errors import WrongUseError
 from index.formats.bibtex import read_bibtex
 from index.formats.json_records import read_json
@@ -118,6 +119,7 @@ LONG = {
     "a conversation, blanks": lambda: say("x" + " " * 200_000),
     "a conversation, quotation marks": lambda: say("“" * 200_000),
     "a draft, an open bracket": lambda: DraftReader().feed("It rose. [" + " " * 100_000 + "x. "),
+    "an abstract, open brackets": lambda: list(explained("(" * 100_000)),
     "a sentence of blanks": lambda: gives_orders(" " * 100_000),
     "a sentence of digits": lambda: gives_orders("0" * 100_000),
 }

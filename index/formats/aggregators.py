@@ -54,7 +54,7 @@ def _name_author(author: Any) -> Any:
     if not isinstance(author, dict):
         return author
     names = [author.get("firstName") or author.get("initials"), author.get("lastName")]
-    return author.get("collectiveName") or " ".join(filter(None, names)) or author.get("fullName")
+    return author.get("collectiveName") or " ".join(str(name) for name in names if name) or author.get("fullName")
 
 
 def _from_semantic_scholar(data: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,6 +18,7 @@ from assistant.listing import asks_for_list, topic_of
 from assistant.rendering import escape_markdown
 from index.characters import clean_text
 from index.errors import WrongUseError
+from index.lexical import LexicalIndex
 from index.query import read_query
 from index.types import Filters, Passage
 
@@ -45,8 +48,22 @@ def check_query(data: bytes, assistant: Assistant) -> None:
     check_passages(passages)
     assert passages == build.search(query, top_k=5, filters=filters)
     check_passages(build.search(asked, top_k=5))
+    check_terms(clean_text(asked).split(), open_lexical(build.build_dir))
     if chance_of(data).randrange(ASKED_EVERY) == 0:
         check_answer(question, before, assistant)
+
+
+def check_terms(terms: Sequence[str], lexical: LexicalIndex) -> None:
+    """Any words are terms: what they find is in order, and what they may have meant stands in a record."""
+    scores = [score for _, score in lexical.search(dict.fromkeys(terms, 1.0), 5)]
+    assert scores == sorted(scores, reverse=True)
+    assert all(lexical.document_frequency(meant) for term in terms[:5] for meant in lexical.corrections(term))
+
+
+@cache
+def open_lexical(build_dir: Path) -> LexicalIndex:
+    """The words of a build, opened once."""
+    return LexicalIndex.open(build_dir / "lexical")
 
 
 def check_answer(question: str, before: Sequence[str], assistant: Assistant) -> None:
