@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from assistant.condense import first_statement, read_history
+from assistant.condense import MAX_QUESTION_CHARS, condense, first_statement, read_history
 from assistant.draft import DraftReader
 from assistant.injection import gives_orders
 from index import Rejection, open_index
@@ -152,6 +152,13 @@ def test_the_same_many_times_over_costs_no_more_than_its_length(name: str) -> No
 def test_a_filter_that_means_nothing_is_wrong_use_and_no_damaged_index(filters: dict[str, object]) -> None:
     with pytest.raises(WrongUseError, match="is no"):
         Filters(**filters)
+
+
+def test_of_an_earlier_question_no_more_is_searched_than_a_question_may_have() -> None:
+    history = read_history([{"role": "user", "content": "romosozumab " * 100_000}])
+    query = condense("and her dose?", history)
+    assert query.is_follow_up
+    assert len(query.text) < 2 * MAX_QUESTION_CHARS
 
 
 def test_half_a_character_in_a_query_does_not_make_the_index_damaged(demo_index_dir: Path) -> None:
