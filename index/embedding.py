@@ -26,6 +26,10 @@ Vectors = NDArray[np.float32]
 
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 QUERIES_KEPT = 256
+# oneDNN keeps what it compiled for each shape of its input, 1,024 by default, each with its working memory, and texts
+# have many shapes. With so few kept, memory stays flat and nothing gets slower (docs/log.md). It is read when torch
+# first calculates.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 BATCH_SIZE = 16  # small enough for the processor's cache: 10 % faster than 32, 30 % than 128
 
 

@@ -24,6 +24,7 @@ from index.errors import WrongUseError
 
 MAX_WAITING = 512
 CONCURRENT_EVENTS = 8  # of each kind, beside questions
+SPARE_EVENTS = 64  # for those, and for questions that are refused
 _LOG = logging.getLogger(__name__)
 
 
@@ -62,6 +63,8 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
     if mcp:
         mount_mcp(app, assistant, traffic, host)
     page = build_page(assistant, traffic, settings)
+    # Or Gradio lets questions wait unseen before `Traffic` can tell that it is busy.
+    page.max_threads = settings.max_questions + SPARE_EVENTS
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT_EVENTS)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
