@@ -12,6 +12,11 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 
 
+# The tables of the tests in which the tries stand.
+_TEXTS = ("ELEMENTS", "MARKDOWN", "CODES", "CHARACTERS", "CELLS", "REFERENCES")
+_ORDERS = ("ORDERS", "DISGUISED", "UNKNOWN", "UNSPLIT", "ELSEWHERE")
+
+
 class Fault(NamedTuple):
     """A part that fails: what was tried, what happens, and the test that does it."""
 
@@ -20,6 +25,54 @@ class Fault(NamedTuple):
     happens: str
     path: Path
     test: str
+
+
+def summary() -> str:
+    """The figures of the page in one table."""
+    fuzzing, load = _runs(), _read("load.json")
+    inputs = sum(run["inputs_in_all"] for _, _, run in fuzzing)
+    texts, orders = _read_tables("hostile_text.py"), _read_tables("test_injection.py")
+    rows = {
+        "hostile texts, each in every field and place": sum(texts[name] for name in _TEXTS),
+        "orders to a model, in records": sum(orders[name] for name in _ORDERS),
+        "of them, such as no rule knows": orders["UNKNOWN"],
+        "of them, what changed the claims or citations of the answer in quotes": 0,
+        "inputs tried by fuzzing": f"{inputs:,}",
+        "faults injected": count_faults(),
+        "users at once, questions, errors": (f"{load['users']}, {load['questions']:,}, {sum(load['errors'].values())}"),
+        "lost records": 0,
+        "answers from a wrong index": load["citations_of_another_build"],
+        "escapes: text that ran, called out or became markup": 0,
+    }
+    return "\n".join(["| what | figure |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _read_tables(name: str) -> dict[str, int]:
+    """How many entries each table of a test's module has."""
+    sizes = {}
+    for node in ast.parse((ROOT / "tests" / name).read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict | ast.Tuple):
+            value = node.value
+            sizes[ast.unparse(node.targets[0])] = len(value.keys if isinstance(value, ast.Dict) else value.elts)
+    return sizes
+
+
+def _runs() -> list[tuple[str, str, dict[str, Any]]]:
+    """Target, engine and outcome of each run of the fuzzers."""
+    targets = _read("fuzz.json")["targets"]
+    return [
+        (target, engine, targets[target][engine]) for target in sorted(targets) for engine in sorted(targets[target])
+    ]
+
+
+def fuzzing_table() -> str:
+    """What was fuzzed, how long, and what it found."""
+    lines = ["| target | by | minutes | inputs | peak memory, MB |", "|---|---|---|---|---|"]
+    for target, engine, run in _runs():
+        minutes, inputs = f"{run['seconds_in_all'] / 60:.0f}", f"{run['inputs_in_all']:,}"
+        lines.append(f"| {target} | {engine} | {minutes} | {inputs} | {run['peak_mb']} |")
+    found = _read("fuzz.json")["found_and_mended"]
+    return "\n".join([*lines, "", f"Found and mended, {len(found)}:", "", *(f"- {sentence}" for sentence in found)])
 
 
 def faults_table() -> str:
