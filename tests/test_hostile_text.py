@@ -514,7 +514,8 @@ SENTINEL = "Object.defineProperty(window, 'ran', {set() { console.error('it ran'
 
 
 def assert_harmless(page: Page) -> None:
-    """Nothing of the data became an element; what ran would be an error of the page, which fails the test."""
+    """Nothing of the data ran or became an element."""
+    assert page.evaluate("window.ran") is None
     assert page.evaluate(FIND_FOREIGN, OURS) == []
     assert page.evaluate("document.querySelector('#chat, body').isConnected && document.title") == "casecite"
 

@@ -271,11 +271,12 @@ def test_logs_are_json_with_request_ids_and_hold_neither_questions_nor_secrets(
         "CASECITE_LLM_BASE_URL": server.url,
         "OPENAI_API_KEY": API_KEY,
     }
-    with run_serve(log, **settings) as (url, _):
+    with run_serve(log, **settings) as (url, process):
         assert not can_connect("127.0.0.2", int(url.rpartition(":")[2])), "it listens on 127.0.0.1 and nowhere else"
         result = Client(url, auth=ANA, verbose=False).predict(BMD, api_name="/ask")
         page = httpx.get(f"{url}/config", auth=ANA).text + httpx.get(f"{url}/").text
         refused = httpx.get(f"{url}/nothing", headers={"X-Request-ID": "from-the-proxy-1"})
+    assert process.returncode in (0, -signal.SIGTERM), "stopped in an orderly way"
     assert "made of quotes" in " ".join(result["warnings"])
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     (question,) = [line for line in lines if line["message"] == "question"]
