@@ -60,7 +60,7 @@ def read_table(
     """The rows of a file; one that is malformed is rejected, and the next is read."""
     with open_text(stream) as text:
         lines = read_lines(text, MAX_ROW_CHARS)
-        line, first = next((number, line) for number, line in lines if line.strip())
+        line, first = next(((number, line) for number, line in lines if line.strip()), (1, ""))
         header = _read_header(first, column_map)
         if missing := next((field for field in ("abstract", *column_map) if field not in header.fields), None):
             reason = _explain_missing(missing, header, column_map)

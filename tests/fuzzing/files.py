@@ -22,7 +22,6 @@ from index.formats.pubmed_xml import read_pubmed_xml
 from index.formats.raw_record import RawRecord
 from index.formats.ris import read_ris
 from index.formats.table import read_table
-from index.formats.text import decode_head
 from index.records import parse_record, read_records
 from index.types import Record, Rejection
 
@@ -96,8 +95,7 @@ def check_xml(data: bytes) -> None:
 
 def check_table(data: bytes) -> None:
     """Tables: each line that holds a cell gives an item, where no quotation mark joins lines."""
-    if decode_head(data):
-        read_twice(data, read_table)
+    read_twice(data, read_table)
     items = read_twice(SOUND["table"].encode() + data, read_table)
     assert_sound(items[0])
     lines = universal_lines(SOUND["table"].encode() + data)[1:]
