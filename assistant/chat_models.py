@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -113,11 +114,19 @@ class ChatModel(NamedTuple):
             written = cast("AsyncGenerator[AIMessageChunk]", self.model.astream(request.messages, request.config))
             async with aclosing(written) as chunks:
                 async for chunk in chunks:
+                    _heed_cancellation()
                     yield limits.pass_on(chunk)
         except ChatModelError:
             raise
         except Exception as error:  # each provider has exceptions of its own
             raise explain_failure(error, self.name) from error
+
+
+def _heed_cancellation() -> None:
+    """End a cancelled task although the cancellation was lost: `asyncio.wait_for` of Python 3.11 loses some."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _Limits:

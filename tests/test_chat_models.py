@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from assistant import chat_models
 from assistant.chat_models import (
     ChatModel,
     ChatModelError,
     ModelRequest,
+    as_chat_model,
     count_tokens,
     open_chat_model,
     render_latest,
@@ -175,6 +184,35 @@ def test_a_slow_draft_ends(server: FaultyChatServer, monkeypatch: pytest.MonkeyP
     server.behaviours = [never_ends("It ", pause_s=0.1)]
     with pytest.raises(ChatModelError, match="takes longer"):
         list(open_on(server).stream(REQUEST))
+
+
+class _Deaf(GenericFakeChatModel):
+    """A model that loses every cancellation, as `asyncio.wait_for` of Python 3.11 loses some."""
+
+    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+            yield ChatGenerationChunk(message=AIMessageChunk(content="Well, "))
+
+
+def test_a_cancelled_reader_ends_even_a_model_that_loses_the_cancellation() -> None:
+    async def read() -> None:
+        pieces: list[str] = []
+
+        async def read_all() -> None:
+            async for piece in as_chat_model(_Deaf(messages=iter(())), "test:deaf").astream(REQUEST):
+                pieces.append(piece)
+
+        reading = asyncio.ensure_future(read_all())
+        while not pieces:
+            await asyncio.sleep(0.01)
+        reading.cancel()
+        done, _ = await asyncio.wait((reading,), timeout=10)
+        assert done
+        assert reading.cancelled()
+
+    asyncio.run(read())
 
 
 def test_tokens_are_counted_without_a_tokenizer() -> None:

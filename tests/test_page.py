@@ -242,6 +242,8 @@ def test_years_and_journals_say_which_reports_are_searched(page: Page) -> None:
 def test_as_many_reports_are_read_as_are_wanted(page: Page) -> None:
     open_part(page, "Search options")
     page.get_by_role("spinbutton", name="Reports to read").fill("2")
+    page.get_by_role("spinbutton", name="Reports to read").press("Tab")
+    expect(page.get_by_role("slider", name="Reports to read")).to_have_value("2")
     expect(ask(page, UNANSWERABLE).get_by_role("listitem").get_by_role("link")).to_have_count(2)
 
 
