@@ -16,6 +16,7 @@ NOT_UTF_8 = "not UTF-8: save the file in UTF-8"
 LINE_COST = 200  # bytes that a line takes in memory beside its characters, counted so that empty lines are bounded too
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_HALF_A_CHARACTER = "\udcff"
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
@@ -46,13 +47,19 @@ def is_decoded(text: str) -> bool:
 
 
 def read_lines(text: io.TextIOWrapper, max_chars: int = MAX_ENTRY_CHARS) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers; what a line has beyond so many characters and one more is left out."""
+    """The lines of a file with their numbers; what a line has beyond so many characters and one more is left out.
+
+    A file of UTF-16 that ends in the middle of a character ends in a line that is not decoded.
+    """
     number = 0
-    while line := text.readline(max_chars + 1):
-        number += 1
-        yield number, line
-        while len(line) > max_chars and not line.endswith("\n"):
-            line = text.readline(max_chars + 1)
+    try:
+        while line := text.readline(max_chars + 1):
+            number += 1
+            yield number, line
+            while len(line) > max_chars and not line.endswith("\n"):
+                line = text.readline(max_chars + 1)
+    except UnicodeDecodeError:
+        yield number + 1, _HALF_A_CHARACTER
 
 
 @dataclass(slots=True)
