@@ -63,7 +63,9 @@ def unpack_zip(stream: IO[bytes], packed_bytes: int) -> Iterator[tuple[str, io.R
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
             name = PurePosixPath(member.filename)
-            if member.filename.endswith("/") or any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts):
+            if member.filename.endswith("/") or any(
+                part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts
+            ):
                 continue
             if member.flag_bits & _ENCRYPTED:
                 yield str(name), OSError("it is encrypted: unpack it first")
