@@ -133,6 +133,8 @@ def test_passwords_cannot_be_guessed_one_after_the_other(serve_page: ServePage, 
         assert log_in(client, *ANA).status_code == 429
         assert client.get("/metrics", auth=ANA).status_code == 429
     with httpx.Client(base_url=serve_page(demo_assistant, PageSettings(auth=USERS))) as client:
+        asked_without = [client.get("/metrics").status_code for _ in range(WRONG_LOGINS_PER_MINUTE + 2)]
+        assert set(asked_without) == {401}, "who gives no password tries none"
         logged_in = [log_in(client, *ANA).status_code for _ in range(WRONG_LOGINS_PER_MINUTE + 2)]
         assert set(logged_in) == {200}, "of many users behind one address"
 

@@ -93,7 +93,8 @@ class Guard:
 
     def _note_wrong_login(self, request: Request, status: int) -> None:
         """Count logins that fail; those that succeed, of many users behind one address perhaps, are no guesses."""
-        if _WRONG_LOGIN_STATUS.get(request.url.path) == status:
+        is_tried = request.method == "POST" or "authorization" in request.headers
+        if is_tried and _WRONG_LOGIN_STATUS.get(request.url.path) == status:
             self._limiter.hit(_WRONG_LOGINS, address_of(request))
 
     def _is_own_page(self, request: Request) -> bool:
