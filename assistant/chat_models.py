@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from assistant.redaction import redact
 from assistant.types import Turn
+from index import damage
 from index.characters import clean_text
 from index.errors import CaseciteError, WrongUseError
 
@@ -245,7 +246,7 @@ def explain_failure(error: Exception, name: str) -> ChatModelError:
 
 def first_line(error: Exception) -> str:
     """The first line of an exception's text. A server may have written it, and name the key that it refuses."""
-    return redact(clean_text((str(error).strip() or type(error).__name__).splitlines()[0]))[:300]
+    return redact(clean_text(damage.first_line(error)))[:300]
 
 
 def _check_key(spec: str, provider: str, base_url: str | None) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from assistant.redaction import redact
 from assistant.settings import AssistantSettings
 from index.errors import BuildRunningError, CaseciteError, NoIndexError, WrongUseError
 from index.layout import IndexLayout
@@ -76,13 +77,13 @@ def _list_looks(settings: Callable[[], IndexSettings], llm: str | None) -> Itera
 
 def _examine(subject: str, look: Look) -> Finding:
     try:
-        return Finding(subject, True, look())
+        return Finding(subject, True, redact(look()))
     except (KeyboardInterrupt, SystemExit):
         raise
     except PackageNotFoundError as error:
         return Finding(subject, False, f"{error.name} is not installed (pip install casecite)")
     except BaseException as error:  # whatever a damaged installation raises; a panic of Chroma's is no Exception
-        return Finding(subject, False, " ".join(_explain(error).split()))
+        return Finding(subject, False, redact(" ".join(_explain(error).split())))
 
 
 def _explain(error: BaseException) -> str:

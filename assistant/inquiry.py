@@ -14,6 +14,7 @@ from assistant.gate import estimate_answerable, read_calibration
 from assistant.generative import read_condensed, request_answer, request_condensed
 from assistant.listing import gather_listed, select_listed
 from assistant.reader import load_reader
+from assistant.redaction import redact
 from assistant.rendering import warn_of_retracted
 from assistant.retrieval import Retrieved, retrieve
 from assistant.types import Answer, Evidence, Mode, Status, Turn
@@ -144,7 +145,12 @@ class Inquiry:
             index_id=self._build.manifest.build_id,
             settings_id=settings_id,
             timings_ms=self._clock.timings_ms,
-            warnings=(*self._warn_of_advice(), *self._found.warnings, *warnings, *warn_of_retracted(checked.citations)),
+            warnings=(
+                *self._warn_of_advice(),
+                *map(redact, self._found.warnings),
+                *warnings,
+                *warn_of_retracted(checked.citations),
+            ),
         )
 
     def _warn_of_advice(self) -> tuple[str, ...]:
