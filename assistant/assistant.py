@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from assistant.cases import CaseTable, tabulate_cases
-from assistant.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
-from assistant.condense import check_question, read_history
-from assistant.evidence import ReadRecord, rank_passages, read_passages
-from assistant.inquiry import Inquiry
-from assistant.reader import load_reader
-from assistant.reranking import load_reranker
-from assistant.retrieval import Retrieved
+from assistant.generation.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
+from assistant.pipeline import Inquiry
+from assistant.reading.cross_encoder import load_reranker
+from assistant.reading.evidence import ReadRecord, rank_passages, read_passages
+from assistant.reading.reader import load_reader
+from assistant.retrieval.retrieve import Retrieved
 from assistant.settings import AssistantSettings
 from assistant.types import Answer, AnswerEvent, Turn
+from assistant.understanding.query_rewriting import check_question, read_history
 from index.errors import WrongUseError
-from index.search import Index, open_index
+from index.search.search import Index, open_index
 from index.types import Filters, Passage
 
 if TYPE_CHECKING:

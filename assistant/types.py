@@ -112,31 +112,31 @@ class Answer:
 
     def to_text(self) -> str:
         """The answer with its numbered references, as plain text."""
-        from assistant.rendering import render_text
+        from assistant.references.text import render_text
 
         return render_text(self)
 
     def to_markdown(self) -> str:
         """The answer with its numbered references, as Markdown."""
-        from assistant.rendering import render_markdown
+        from assistant.references.text import render_markdown
 
         return render_markdown(self)
 
     def to_csl_json(self) -> list[dict[str, Any]]:
         """The records that are cited, each once, as items of CSL-JSON."""
-        from assistant.export.csl import to_csl_json
+        from assistant.references.csl import to_csl_json
 
         return to_csl_json(self._cited_records())
 
     def to_bibtex(self) -> str:
         """The records that are cited, each once, as BibTeX."""
-        from assistant.export.bibtex import to_bibtex
+        from assistant.references.bibtex import to_bibtex
 
         return to_bibtex(self._cited_records())
 
     def to_ris(self) -> str:
         """The records that are cited, each once, as RIS."""
-        from assistant.export.ris import to_ris
+        from assistant.references.ris import to_ris
 
         return to_ris(self._cited_records())
 

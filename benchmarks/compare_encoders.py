@@ -1,4 +1,4 @@
-"""How fast the packed layers of `index.bert` are beside the model's own, and how near their vectors are to float32's.
+"""Speed of `index.embedding.packed_bert` against the model's own layers, and how close its vectors are to float32's.
 
 `python -m benchmarks.compare_encoders ../shared/data/cases/records.jsonl.gz [CHUNKS]` writes
 docs/results/encoding.json. All encode the same chunks in turn, in one process, round after round.
@@ -20,9 +20,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from index import Record, read_records
-from index.bert import use_packed_layers
-from index.chunking import chunk_record, embedding_text
-from index.embedding import BATCH_SIZE, has_fast_bfloat16, packaged_model
+from index.embedding.embedder import BATCH_SIZE, has_fast_bfloat16, packaged_model
+from index.embedding.packed_bert import use_packed_layers
+from index.ingest.chunking import chunk_record, embedding_text
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "encoding.json"
 CHUNKS = 512

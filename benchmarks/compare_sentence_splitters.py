@@ -1,4 +1,4 @@
-"""Compare `index.sentences` with other sentence splitters, each as shipped; write docs/sentence-boundaries.md."""
+"""Compare `index.text.sentences` with other sentence splitters, each as shipped; write docs/sentence-boundaries.md."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from index.sentences import split_sentences
+from index.text.sentences import split_sentences
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES_PATH = ROOT / "tests" / "data" / "sentence_cases.jsonl"
 REPORT_PATH = ROOT / "docs" / "sentence-boundaries.md"
 TIMED_SECONDS = 3.0
-OURS = "index.sentences"
+OURS = "index.text.sentences"
 
 Span = tuple[int, int]
 Split = Callable[[str], Iterable[Span]]

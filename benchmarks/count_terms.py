@@ -12,9 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 from index import Record, read_records
-from index.lexical import BACKGROUND_RECORDS, analyse
+from index.storage.lexical_index import BACKGROUND_RECORDS, analyse
 
-TARGET = Path(__file__).parent.parent / "index" / "term_frequencies.tsv"
+TARGET = Path(__file__).parent.parent / "index" / "text" / "term_frequencies.tsv"
 
 
 def main(paths: list[str]) -> None:

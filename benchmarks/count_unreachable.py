@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from index import DEMO_RECORDS, Record, read_records
-from index.build.run import SAME_VECTOR
-from index.chunking import chunk_record, embedding_text
-from index.embedding import Vectors, load_embedder
-from index.store import VectorStore
+from index.building.run import SAME_VECTOR
+from index.embedding.embedder import Vectors, load_embedder
+from index.ingest.chunking import chunk_record, embedding_text
+from index.storage.vector_store import VectorStore
 from index.types import Chunk
 
 NEAR_DUPLICATES = 300

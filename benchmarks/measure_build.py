@@ -100,8 +100,8 @@ def build(sample: str, folder: str) -> Figures:
 def encode(sample: str, _: str) -> Figures:
     """Encode the chunks with the model that builds use, loaded before; all at once, as it sorts them by length."""
     from index import Record, read_records
-    from index.chunking import chunk_record, embedding_text
-    from index.embedding import load_embedder
+    from index.embedding.embedder import load_embedder
+    from index.ingest.chunking import chunk_record, embedding_text
 
     records = [record for record in read_records([sample]) if isinstance(record, Record)]
     texts = [embedding_text(record, chunk) for record in records for chunk in chunk_record(record)]

@@ -24,12 +24,12 @@ from assistant.cases import CaseRow, Cell, tabulate_cases
 from assistant.cases.patients import read_patients
 from assistant.cases.spans import tells_of_case
 from assistant.cases.tabulate import fill_patients
-from assistant.evidence import split_record
-from assistant.figures import find_figures
-from assistant.reader import load_reader
+from assistant.clinical_text.quantities import find_figures
+from assistant.reading.evidence import split_record
+from assistant.reading.reader import load_reader
 from index import DEMO_RECORDS, read_records
-from index.folding import fold_text
-from index.lexical import analyse
+from index.storage.lexical_index import analyse
+from index.text.folding import fold_text
 from index.types import Record
 from training.data import trains_events
 

@@ -22,21 +22,21 @@ from statistics import median, quantiles
 from typing import Any
 
 from assistant import Answer, Assistant
-from assistant.chat_models import ChatModel, ModelRequest, open_chat_model
-from assistant.draft import parse_draft
 from assistant.evaluation.judging import find_gold_records, resolve_gold
 from assistant.evaluation.matching import holds_answer, is_gold_sentence
 from assistant.evaluation.questions import Question, QuestionSet, read_questions
-from assistant.evidence import split_record
-from assistant.extractive import draft_quotes
-from assistant.generative import is_abstention, select_offered
-from assistant.reader import load_reader
+from assistant.generation.chat_models import ChatModel, ModelRequest, open_chat_model
+from assistant.generation.prompting import is_abstention, select_offered
+from assistant.generation.quotes import draft_quotes
+from assistant.reading.evidence import split_record
+from assistant.reading.reader import load_reader
 from assistant.settings import AssistantSettings
-from assistant.verify import DraftChecker
+from assistant.verification.checker import DraftChecker
+from assistant.verification.draft_claims import parse_draft
 from benchmarks.planted_claims import Case, PlantedClaim, plant_claims, read_paraphrases
 from index import DEMO_RECORDS, build_index, open_index, read_records
 from index.types import Record
-from tests.llama_server import run_llama_server
+from tests.support.llama_server import run_llama_server
 
 DOCS = Path(__file__).parent.parent / "docs"
 PLANTED = 300

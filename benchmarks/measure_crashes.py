@@ -15,9 +15,9 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from index.build import Mode
-from tests.crash_workers import Life, in_new_process, make_embedder
-from tests.forgetful_disk import cut_power_at_every_sync
+from index.building.build import Mode
+from tests.support.crash_workers import Life, in_new_process, make_embedder
+from tests.support.forgetful_disk import cut_power_at_every_sync
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "crashes.json"
 SEED = 1

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from index import Record, read_records
-from index.build.identity import identity_keys, is_news, merge_records, same_reports, shared_words
-from index.build.intake import Intake
-from index.record_store import RecordStore
-from index.sources import read_sources
+from index.building.deduplication import identity_keys, is_news, merge_records, same_reports, shared_words
+from index.building.merging import Intake
+from index.ingest.readers import read_sources
+from index.storage.record_store import RecordStore
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "identity.json"
 CORPORA = ("cases", "phee", "scifact", "scale")

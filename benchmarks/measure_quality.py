@@ -18,14 +18,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
-from assistant.evaluation.command import evaluate_files
+from assistant.cli.evaluate_command import evaluate_files
 from assistant.evaluation.judging import find_gold_records, resolve_gold
 from assistant.evaluation.questions import QuestionSet, read_questions
 from assistant.evaluation.report import Report, Row, summarise_rows
-from assistant.gate import read_calibration
+from assistant.reading.answerability import read_calibration
 from index import build_index, open_index
 from training.data import read_lines, trains_events
-from training.neighbours import write_lines
+from training.hard_negatives import write_lines
 
 mpl.use("svg")
 from matplotlib import pyplot as plt

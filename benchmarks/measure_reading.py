@@ -17,8 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from index.formats.raw_record import RawRecord
-from index.sources import read_sources
+from index.ingest.formats.raw_record import RawRecord
+from index.ingest.readers import read_sources
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "reading.json"
 SIZES_MB = (20, 2_000)

@@ -25,8 +25,8 @@ from typing import Any
 from unittest.mock import patch
 
 from index import Index, open_index
-from index.lexical import analyse
-from index.query import Query, read_query
+from index.search.query import Query, read_query
+from index.storage.lexical_index import analyse
 
 DEPTHS = (1, 3, 10, 16, 20, 50)
 NDCG_DEPTH = 10
@@ -44,14 +44,14 @@ def _nothing(_: str) -> list[Any]:
     return []
 
 
-_READ = "index.search.read_query"
+_READ = "index.search.search.read_query"
 VARIANTS: Mapping[str, tuple[str, Any]] = {
     "as shipped": (_READ, read_query),
     "without long forms": (_READ, lambda text, _, shorter, mend: read_query(text, _nothing, shorter, mend)),
     "without short forms": (_READ, lambda text, longer, _, mend: read_query(text, longer, _nothing, mend)),
     "without corrections": (_READ, lambda text, longer, shorter, _: read_query(text, longer, shorter, _nothing)),
-    "without ages": ("index.query.spell_out_ages", str),
-    "without presence": ("index.lexical._TEXT_FIELDS", ("text",)),
+    "without ages": ("index.search.query.spell_out_ages", str),
+    "without presence": ("index.storage.lexical_index._TEXT_FIELDS", ("text",)),
     "words as typed": (_READ, _typed),
 }
 

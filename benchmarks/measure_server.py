@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.scale_corpus import save_stand_in
 from index import Index, Record, build_index, open_index, read_records
-from tests.chroma_server import run_chroma_server
+from tests.support.chroma_server import run_chroma_server
 
 TARGET = Path(__file__).parent.parent / "docs" / "results" / "server.json"
 NEW_RECORDS = 100

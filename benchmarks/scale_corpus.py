@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from index import Record, read_records
-from index.embedding import load_embedder, packaged_model
-from index.sentences import split_sentences
+from index.embedding.embedder import load_embedder, packaged_model
+from index.text.sentences import split_sentences
 
 
 def write_corpus(source: str, count: int, target: Path) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from assistant import Answer, Assistant
 from assistant.export.conversation import conversation_to_markdown
-from assistant.export.references import format_references
+from assistant.references import format_references
 from index import DEMO_RECORDS, build_index
 
 # A time of the build would make the docs stale each day.

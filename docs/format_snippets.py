@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from index import unpacking
-from index.formats import FORMATS, bibtex, medline, pubmed_xml, ris, table, text
+from index.ingest import archives as unpacking
+from index.ingest.formats import FORMATS, bibtex, medline, pubmed_xml, ris, table, text
 
 READING = Path(__file__).parent / "results" / "reading.json"
 

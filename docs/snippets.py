@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 
 import assistant
 import index
-from assistant.page.settings import PageSettings
+from assistant.api.settings import PageSettings
 from assistant.settings import AssistantSettings
 from index.fetch.settings import FetchSettings
 from index.settings import IndexSettings
@@ -212,7 +212,7 @@ def small_model_table() -> str:
 
 def reader_facts() -> str:
     """What the packaged reader was made from."""
-    facts = json.loads((ROOT / "assistant" / "reader" / "reader.json").read_text("utf-8"))
+    facts = json.loads((ROOT / "assistant" / "reading" / "reader.json").read_text("utf-8"))
     rows = [
         ("weights", f"{facts['bytes']:,} bytes, bfloat16, SHA-256 `{facts['sha256']}`"),
         ("snapshots averaged", ", ".join(f"`{name}`" for name in facts["snapshots"])),

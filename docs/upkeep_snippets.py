@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
-from assistant.cli import main
-from index.checks import MEANINGS
+from assistant.cli.main import main
+from index.storage.integrity import MEANINGS
 
 NEW = [
     {

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index.build import build_index, remove_records
+    from index.building.build import build_index, remove_records
     from index.corpus_map import CorpusMap, MapPoint, map_corpus
     from index.demo import DEMO_RECORDS
     from index.errors import CaseciteError
     from index.fetch import FetchFailedError, FetchReport, fetch_records
+    from index.ingest.records import read_records
+    from index.maintenance.export import export_records
+    from index.maintenance.gc import ClearReport, clear_index
+    from index.maintenance.repair import heal_index
+    from index.maintenance.verify import VerifyReport, verify_index
+    from index.maintenance.watch import watch_folder
     from index.overview import LibraryOverview, describe_library, read_rejections
-    from index.records import read_records
-    from index.search import Index, open_index
+    from index.search.search import Index, open_index
     from index.types import BuildReport, Chunk, Filters, Passage, Record, Rejection, Section
-    from index.upkeep.clearing import ClearReport, clear_index
-    from index.upkeep.export import export_records
-    from index.upkeep.healing import heal_index
-    from index.upkeep.verify import VerifyReport, verify_index
-    from index.upkeep.watch import watch_folder
 
 __all__ = [
     "DEMO_RECORDS",
@@ -60,27 +60,27 @@ __all__ = [
 _MODULES = {
     "DEMO_RECORDS": "index.demo",
     "CaseciteError": "index.errors",
-    "ClearReport": "index.upkeep.clearing",
+    "ClearReport": "index.maintenance.gc",
     "CorpusMap": "index.corpus_map",
     "FetchFailedError": "index.fetch",
     "FetchReport": "index.fetch",
-    "Index": "index.search",
+    "Index": "index.search.search",
     "LibraryOverview": "index.overview",
     "MapPoint": "index.corpus_map",
-    "VerifyReport": "index.upkeep.verify",
-    "build_index": "index.build",
-    "clear_index": "index.upkeep.clearing",
+    "VerifyReport": "index.maintenance.verify",
+    "build_index": "index.building.build",
+    "clear_index": "index.maintenance.gc",
     "describe_library": "index.overview",
-    "export_records": "index.upkeep.export",
+    "export_records": "index.maintenance.export",
     "fetch_records": "index.fetch",
-    "heal_index": "index.upkeep.healing",
+    "heal_index": "index.maintenance.repair",
     "map_corpus": "index.corpus_map",
-    "open_index": "index.search",
-    "read_records": "index.records",
+    "open_index": "index.search.search",
+    "read_records": "index.ingest.records",
     "read_rejections": "index.overview",
-    "remove_records": "index.build",
-    "verify_index": "index.upkeep.verify",
-    "watch_folder": "index.upkeep.watch",
+    "remove_records": "index.building.build",
+    "verify_index": "index.maintenance.verify",
+    "watch_folder": "index.maintenance.watch",
 }
 
 

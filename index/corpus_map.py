@@ -12,9 +12,9 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding import Vectors
-from index.lexical import analyse
-from index.search import OpenBuild
+from index.embedding.embedder import Vectors
+from index.search.search import OpenBuild
+from index.storage.lexical_index import analyse
 from index.types import Chunk, Record
 
 MAX_RECORDS = 2_000

@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from index.folding import fold_text
-from index.search import OpenBuild
+from index.search.search import OpenBuild
+from index.text.folding import fold_text
 from index.types import Rejection
 
 _COUNTED = ("year", "journal", "publication_types", "is_open_access", "retracted", "is_digest", "sources")

@@ -14,14 +14,13 @@ import pytest
 
 from assistant import Assistant
 from index import DEMO_RECORDS, BuildReport, build_index
-
-from .faulty_chat_server import FaultyChatServer, run_faulty_chat_server
-from .llama_server import is_installed, run_llama_server
+from tests.support.faulty_chat_server import FaultyChatServer, run_faulty_chat_server
+from tests.support.llama_server import is_installed, run_llama_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from .page_server import OpenPage, ServePage, TakePicture
+    from tests.support.page_server import OpenPage, ServePage, TakePicture
 
 # Two processes of two spinning threads each slow one another down many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -81,7 +80,7 @@ def server() -> Iterator[FaultyChatServer]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """For a module, not longer: while it is open, `asyncio.run` is refused."""
-    from .page_server import launch_browser
+    from tests.support.page_server import launch_browser
 
     with launch_browser() as browser:
         yield browser
@@ -90,7 +89,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def page_url(demo_assistant: Assistant) -> Iterator[str]:
     """The address of the page on the demo index."""
-    from .page_server import serve
+    from tests.support.page_server import serve
 
     with serve(demo_assistant) as url:
         yield url
@@ -99,7 +98,7 @@ def page_url(demo_assistant: Assistant) -> Iterator[str]:
 @pytest.fixture
 def serve_page() -> Iterator[ServePage]:
     """Serve the page on another assistant, or with other settings, until the test is over."""
-    from .page_server import serve
+    from tests.support.page_server import serve
 
     with ExitStack() as stack:
         yield lambda assistant, settings=None: stack.enter_context(serve(assistant, settings))
@@ -108,7 +107,7 @@ def serve_page() -> Iterator[ServePage]:
 @pytest.fixture
 def open_page(browser: Browser, serve_page: ServePage) -> Iterator[OpenPage]:
     """Open an address as one more user; fails where a page asks another server or meets an error."""
-    from .page_server import watch_pages
+    from tests.support.page_server import watch_pages
 
     with watch_pages(browser) as open_page:
         yield open_page
@@ -122,7 +121,7 @@ def page(open_page: OpenPage, page_url: str) -> Page:
 @pytest.fixture
 def take_picture(request: pytest.FixtureRequest) -> TakePicture:
     """Save a picture of a page under a name, where pictures were asked for."""
-    from .page_server import save_picture
+    from tests.support.page_server import save_picture
 
     folder = request.config.getoption("--pictures")
 

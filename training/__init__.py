@@ -1,1 +1,1 @@
-"""Trains the reader (`assistant.reader`). The product never imports this; see README.md."""
+"""Trains the reader (`assistant.reading`). The product never imports this; see README.md."""

@@ -1,4 +1,4 @@
-"""Fits the gate that refuses questions: writes assistant/gate.json.
+"""Fits the gate that refuses questions: writes assistant/reading/gate.json.
 
     casecite index build ../shared/data/cases/records.jsonl.gz --index INDEX
     python -m training.calibrate ../shared/data runs/material INDEX
@@ -26,21 +26,22 @@ import typer
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from assistant.evidence import ReadRecord, gather_evidence, read_passages
-from assistant.extractive import draft_quotes
-from assistant.gate import Calibration, GateFeatures, measure_features
-from assistant.reader import Reader, Report, load_reader
+from assistant.generation.quotes import draft_quotes
+from assistant.reading.answerability import Calibration, GateFeatures, measure_features
+from assistant.reading.evidence import ReadRecord, gather_evidence, read_passages
+from assistant.reading.reader import Reader, load_reader
+from assistant.reading.rows import Report
+from assistant.reading.weighing import weigh_sentences
 from assistant.settings import AssistantSettings
 from assistant.types import Evidence
-from assistant.weighing import weigh_sentences
 from index import Passage, Record, build_index, open_index
-from index.search import OpenBuild
+from index.search.search import OpenBuild
 from training.data import NO_SPAN, Example, is_held_out, read_case_reports
-from training.neighbours import prepare_cases, write_lines
+from training.hard_negatives import prepare_cases, write_lines
 from training.sampling import silence
 
 ANSWERABLE = "answerable"
-TARGET = Path(__file__).parent.parent / "assistant" / "gate.json"
+TARGET = Path(__file__).parent.parent / "assistant" / "reading" / "gate.json"
 # The share of questions without an answer that the probability is made for, and how many of the others may be refused.
 UNANSWERABLE_SHARE = 0.25
 REFUSED_ANSWERABLE = 0.06

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.evidence import as_report, split_record
-from assistant.reader import Report
+from assistant.reading.evidence import as_report, split_record
+from assistant.reading.rows import Report
 from index import Record, read_records
 
 UNKNOWN_SPAN = -2

@@ -16,10 +16,10 @@ import typer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from assistant.reader.model import CARD, WEIGHTS, WORD_EMBEDDINGS
-from index.embedding import PACKAGED_SHA256
+from assistant.reading.reader import CARD, WEIGHTS, WORD_EMBEDDINGS
+from index.embedding.embedder import PACKAGED_SHA256
 
-TARGET = Path(__file__).parent.parent / "assistant" / "reader"
+TARGET = Path(__file__).parent.parent / "assistant" / "reading"
 MAX_BYTES = 50_000_000
 
 

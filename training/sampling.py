@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.reader import Report
+from assistant.reading.rows import Report
 from training.data import NO_SPAN, UNKNOWN_SPAN, Example
 
 MIN_ANSWER_CHARS = 2

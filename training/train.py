@@ -24,12 +24,12 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from assistant.reader import Reader
-from assistant.reader.network import ReaderNetwork, make_network
-from assistant.reader.rows import Row, RowMaker
-from index.embedding import packaged_model
+from assistant.reading.network import ReaderNetwork, make_network
+from assistant.reading.reader import Reader
+from assistant.reading.rows import Row, RowMaker
+from index.embedding.embedder import packaged_model
+from training.dataset import Counts, Material, groups_of_step, load_material
 from training.losses import reader_loss
-from training.material import Counts, Material, groups_of_step, load_material
 from training.sampling import Group, Mixture
 from training.validate import draw_sample, validate
 

@@ -6,8 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from assistant.evidence import choose
-from assistant.reader import Reader, Reading, Report
+from assistant.reading.evidence import choose
+from assistant.reading.reader import Reader, Reading
+from assistant.reading.rows import Report
 from training.data import Example
 
 DEPTH = 8

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from assistant.cases.spans import Span
-from assistant.evidence import Sentence
+from assistant.reading.evidence import Sentence
 
 _TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 _DIGITS = "(?:one|two|three|four|five|six|seven|eight|nine)"

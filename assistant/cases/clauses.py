@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from assistant.cases.spans import Span
-from assistant.evidence import Sentence
+from assistant.reading.evidence import Sentence
 
 MAX_CELL_CHARS = 180
 # Where another statement begins; not at the commas of a list, whose members belong together.

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from assistant.cases.ages import find_ages, is_in_general
 from assistant.cases.clauses import MAX_CELL_CHARS, find_clauses
 from assistant.cases.spans import Span
-from assistant.evidence import Sentence
-from assistant.figures import find_figures
-from index.lexical import analyse
+from assistant.clinical_text.quantities import find_figures
+from assistant.reading.evidence import Sentence
+from index.storage.lexical_index import analyse
 
 # The reader's probability from which a sentence is taken without a word that tells, and with one.
 MIN_CHANCE = 0.6

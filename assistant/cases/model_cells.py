@@ -14,14 +14,14 @@ from assistant.cases.ages import is_in_general, is_of_another
 from assistant.cases.patients import read_patients
 from assistant.cases.spans import Span
 from assistant.cases.types import COLUMNS, CaseRow, Cell, ColumnName
-from assistant.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens
-from assistant.evidence import Sentence, as_evidence
-from assistant.generative import render_evidence
-from assistant.reader import Reader
-from assistant.support import SupportFinder
+from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens
+from assistant.generation.prompting import render_evidence
+from assistant.reading.evidence import Sentence, as_evidence
+from assistant.reading.reader import Reader
 from assistant.types import Evidence
-from index.characters import clean_line
-from index.lexical import analyse
+from assistant.verification.support import SupportFinder
+from index.storage.lexical_index import analyse
+from index.text.cleaning import clean_line
 from prompts import load_prompt
 
 _DESCRIPTIONS: Mapping[ColumnName, str] = {

@@ -10,8 +10,8 @@ import csv
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
-from assistant.rendering import NO_TITLE, record_marks
-from index.characters import clean_line
+from assistant.references.text import NO_TITLE, record_marks
+from index.text.cleaning import clean_line
 
 if TYPE_CHECKING:
     from assistant.cases.types import CaseRow, CaseTable

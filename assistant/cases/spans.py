@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from assistant.evidence import Sentence, is_background
+from assistant.reading.evidence import Sentence, is_background
 from index.types import Record
 
 # The rules look back and forth in a sentence, which in an endless one takes for ever; no real one is nearly as long.

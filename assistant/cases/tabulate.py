@@ -17,10 +17,10 @@ from assistant.cases.places import find_setting
 from assistant.cases.spans import Span, tells_of_case
 from assistant.cases.treatment import find_interventions
 from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
-from assistant.chat_models import ChatModel, ChatModelError
-from assistant.evidence import Sentence, as_evidence, as_report, choose, sentence_logits, split_record
-from assistant.figures import find_figures
-from assistant.reader import Reader
+from assistant.clinical_text.quantities import find_figures
+from assistant.generation.chat_models import ChatModel, ChatModelError
+from assistant.reading.evidence import Sentence, as_evidence, as_report, choose, sentence_logits, split_record
+from assistant.reading.reader import Reader
 from index.types import Record
 
 # What the reader is asked for the columns that rules alone cannot fill.

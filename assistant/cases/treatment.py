@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from assistant.cases.ages import is_in_general
 from assistant.cases.clauses import find_clauses
 from assistant.cases.spans import Span
-from assistant.evidence import Sentence
-from assistant.facts import read_facts
+from assistant.reading.evidence import Sentence
+from assistant.verification.facts import read_facts
 
 MAX_PIECES = 3
 # The reader's probability from which a sentence without a dose is taken to tell the treatment.

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.clinical_text.quantities import normalise_text
 from assistant.evaluation.matching import holds_answer, is_gold_sentence
 from assistant.evaluation.questions import Question
-from assistant.figures import normalise_text
 from assistant.types import Answer, Citation
 from index.types import Passage, Record
 

@@ -1,6 +1,7 @@
 """Whether a text holds an answer, and whether a quote is a gold sentence, whatever the typography.
 
-Numbers and units are compared as a reader would (`assistant.figures`), and `5 mg` does not stand in `15 mg`.
+Numbers and units are normalised before they are compared (`assistant.clinical_text.quantities`): `5 mg` is not part of
+`15 mg`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from assistant.figures import normalise_text
+from assistant.clinical_text.quantities import normalise_text
 
 # A quote and a gold sentence are the same if the shorter one has this many words, and this share of them is shared.
 MIN_SHARED_WORDS = 5

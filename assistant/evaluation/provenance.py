@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from assistant.evaluation.questions import QuestionSet
 from assistant.evaluation.report import IndexInfo, MachineInfo, RunInfo
-from index.manifest import Manifest
+from index.storage.manifest import Manifest
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant

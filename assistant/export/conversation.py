@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from assistant.export.outline import TITLE, AnsweredQuestion, Reference, outline_conversation
 from assistant.export.word import write_docx
-from assistant.rendering import NOT_ADVICE, escape_markdown, markdown_link
+from assistant.references.text import NOT_ADVICE, escape_markdown, markdown_link
 from assistant.types import Answer
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from assistant.export.styles import format_references
-from assistant.rendering import record_links, split_marks
+from assistant.references.styles import format_references
+from assistant.references.text import record_links, split_marks
 from assistant.types import Answer, Citation
-from index.characters import clean_line
 from index.errors import WrongUseError
+from index.text.cleaning import clean_line
 from index.types import Record
 
 TITLE = "Answers from case reports"

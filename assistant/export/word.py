@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from assistant.export.outline import TITLE, AnsweredQuestion, Outline, Reference
-from assistant.rendering import NOT_ADVICE
+from assistant.references.text import NOT_ADVICE
 
 if TYPE_CHECKING:
     from docx.document import Document

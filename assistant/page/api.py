@@ -1,4 +1,4 @@
-"""The page's endpoints for programs: what is in `assistant.endpoints`, as Gradio serves it."""
+"""The page's endpoints for programs: what is in `assistant.api.endpoints`, as Gradio serves it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import gradio as gr
 from gradio.events import api
 from pydantic import BaseModel, ValidationError, validate_call
 
+from assistant.api.admission import Traffic
+from assistant.api.endpoints import Endpoints
 from assistant.assistant import Assistant
-from assistant.endpoints import Endpoints
 from assistant.page.callers import know_caller
-from assistant.traffic import Traffic
 from index.errors import CaseciteError
 
 

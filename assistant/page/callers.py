@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from assistant.traffic import Caller, caller
+from assistant.api.admission import Caller, caller
 
 
 def know_caller(request: gr.Request) -> None:

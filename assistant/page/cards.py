@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from assistant.export.references import format_references
 from assistant.page.conversation import Conversation, Exchange, anchor
 from assistant.page.templating import fill
-from assistant.rendering import group_by_record, record_links
+from assistant.references import format_references
+from assistant.references.text import group_by_record, record_links
 from assistant.types import Citation
 from index.types import Record, Section
 

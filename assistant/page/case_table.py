@@ -8,10 +8,10 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.cases.types import CaseTable
-from assistant.listing import asks_for_list
 from assistant.page.conversation import LIST_NOTE, Conversation, answers_of, short_reference
 from assistant.page.saving import as_file, offer_file
 from assistant.page.templating import fill
+from assistant.understanding.list_questions import asks_for_list
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NOTHING_YET = "Ask something first. The reports that the answer cites will stand here side by side."

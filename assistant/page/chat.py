@@ -11,8 +11,9 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.api.admission import Traffic
 from assistant.assistant import Assistant
-from assistant.condense import MAX_QUESTION_CHARS
+from assistant.cases.suggestions import explain_refusal, suggest_questions
 from assistant.feedback import FeedbackStore
 from assistant.page.callers import know_caller
 from assistant.page.cards import render_evidence
@@ -20,8 +21,7 @@ from assistant.page.controls import Controls
 from assistant.page.conversation import Conversation, Exchange, as_messages, render_message, stop, turns_of
 from assistant.page.saving import add_save_buttons
 from assistant.page.verdicts import VerdictForm
-from assistant.suggestions import explain_refusal, suggest_questions
-from assistant.traffic import Traffic
+from assistant.understanding.query_rewriting import MAX_QUESTION_CHARS
 from index.errors import CaseciteError
 
 DEMO_QUESTIONS = (

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from assistant.listing import asks_for_list
-from assistant.rendering import (
+from assistant.cases.suggestions import Refusal
+from assistant.references.text import (
     NOT_ADVICE,
     RETRACTED_NOTE,
     escape_markdown,
@@ -18,9 +18,9 @@ from assistant.rendering import (
     record_marks,
     split_marks,
 )
-from assistant.suggestions import Refusal
 from assistant.types import Answer, AnswerEvent, Citation, Turn
-from index.characters import clean_text
+from assistant.understanding.list_questions import asks_for_list
+from index.text.cleaning import clean_text
 from index.types import Filters, Record
 
 STOPPED = "Stopped."

@@ -8,9 +8,9 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.page.templating import fill
-from assistant.rendering import RETRACTED_NOTE
+from assistant.references.text import RETRACTED_NOTE
 from index.corpus_map import CorpusMap, map_corpus
-from index.search import OpenBuild
+from index.search.search import OpenBuild
 
 _PICK_SCRIPT = """
 const pick = (event) => {

@@ -6,16 +6,16 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.api.admission import Traffic
+from assistant.api.settings import PageSettings
 from assistant.assistant import Assistant
 from assistant.page.api import add_endpoints
 from assistant.page.case_table import CaseTableTab
 from assistant.page.chat import ChatTab
 from assistant.page.corpus_map import MapTab
 from assistant.page.library import LibraryTab, read_overview
-from assistant.page.settings import PageSettings
 from assistant.page.templating import fill
-from assistant.rendering import NOT_ADVICE
-from assistant.traffic import Traffic
+from assistant.references.text import NOT_ADVICE
 
 TITLE = "casecite"
 ASK_TAB = "ask"

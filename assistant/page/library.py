@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary
 
 import gradio as gr
 
+from assistant.api.settings import PageSettings
 from assistant.assistant import Assistant
-from assistant.page.settings import PageSettings
 from assistant.page.templating import fill
-from index.build import build_index
-from index.characters import clean_line
+from index.building.build import build_index
 from index.errors import CaseciteError
 from index.overview import LibraryOverview, describe_library, read_rejections
-from index.search import OpenBuild
+from index.search.search import OpenBuild
+from index.text.cleaning import clean_line
 from index.types import BuildReport, Rejection
 
 SHOWN_JOURNALS = 15

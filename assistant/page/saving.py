@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 
 from assistant.export.conversation import conversation_to_docx, conversation_to_markdown
-from assistant.export.references import format_references, to_bibtex, to_csl_json, to_ris
 from assistant.page.conversation import Conversation, answers_of
+from assistant.references import format_references, to_bibtex, to_csl_json, to_ris
 from assistant.types import Answer
 from index.types import Record
 

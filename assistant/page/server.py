@@ -10,16 +10,16 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 
+from assistant.api.admission import Traffic
+from assistant.api.guard import Guard, is_loopback
+from assistant.api.logs import configure_logging
+from assistant.api.mcp_server import mount_mcp
+from assistant.api.monitoring import add_monitoring
+from assistant.api.request_log import RequestLog
+from assistant.api.settings import PageSettings, page_settings
 from assistant.assistant import Assistant
-from assistant.logs import configure_logging
-from assistant.mcp_server import mount_mcp
-from assistant.page.guard import Guard, is_loopback
 from assistant.page.layout import TITLE, build_page
-from assistant.page.monitoring import add_monitoring
-from assistant.page.request_log import RequestLog
-from assistant.page.settings import PageSettings, page_settings
 from assistant.page.theme import THEME, read_head
-from assistant.traffic import Traffic
 from index.errors import WrongUseError
 
 MAX_WAITING = 512

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from index.fetch.service import ServiceClient, patiently
 from index.fetch.settings import FetchSettings
 from index.fetch.source import Found, Page, read_item
-from index.formats.aggregators import rename_fields
-from index.formats.raw_record import RawRecord
+from index.ingest.formats.aggregators import rename_fields
+from index.ingest.formats.raw_record import RawRecord
 from index.types import Record, Rejection
 
 PAGE_RECORDS = 200

@@ -23,8 +23,8 @@ from index.errors import WrongUseError
 from index.fetch.service import ServiceClient, ServiceRefusal, patiently
 from index.fetch.settings import FetchSettings
 from index.fetch.source import Found, Page, read_item
-from index.formats.pubmed_xml import read_pubmed_xml
-from index.formats.raw_record import RawRecord
+from index.ingest.formats.pubmed_xml import read_pubmed_xml
+from index.ingest.formats.raw_record import RawRecord
 from index.types import Record, Rejection
 
 PAGE_RECORDS = 200

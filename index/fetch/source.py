@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from index.formats.raw_record import RawRecord
-from index.records import parse_record
+from index.ingest.formats.raw_record import RawRecord
+from index.ingest.records import parse_record
 from index.types import Record, Rejection
 
 

@@ -14,15 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
-from index.formats.bibtex import read_bibtex
-from index.formats.json_records import read_json
-from index.formats.json_text import BLANK
-from index.formats.medline import read_medline
-from index.formats.pubmed_xml import read_pubmed_xml
-from index.formats.raw_record import RawRecord
-from index.formats.ris import read_ris
-from index.formats.table import read_table
-from index.records import parse_record, read_records
+from index.ingest.formats.bibtex import read_bibtex
+from index.ingest.formats.json_records import read_json
+from index.ingest.formats.json_text import BLANK
+from index.ingest.formats.medline import read_medline
+from index.ingest.formats.pubmed_xml import read_pubmed_xml
+from index.ingest.formats.raw_record import RawRecord
+from index.ingest.formats.ris import read_ris
+from index.ingest.formats.table import read_table
+from index.ingest.records import parse_record, read_records
 from index.types import Record, Rejection
 
 from .records import check_item

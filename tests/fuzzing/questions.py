@@ -12,14 +12,14 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from assistant import Assistant
-from assistant.condense import check_question, condense, first_statement, read_history
-from assistant.injection import gives_orders
-from assistant.listing import asks_for_list, topic_of
-from assistant.rendering import escape_markdown
-from index.characters import clean_text
+from assistant.clinical_text.prompt_injection import gives_orders
+from assistant.references.text import escape_markdown
+from assistant.understanding.list_questions import asks_for_list, topic_of
+from assistant.understanding.query_rewriting import check_question, condense, first_statement, read_history
 from index.errors import WrongUseError
-from index.lexical import LexicalIndex
-from index.query import read_query
+from index.search.query import read_query
+from index.storage.lexical_index import LexicalIndex
+from index.text.cleaning import clean_text
 from index.types import Filters, Passage
 
 from .texts import chance_of, text_of

@@ -6,10 +6,10 @@ import json
 import re
 from itertools import pairwise
 
-from index.characters import clean_text
-from index.chunking import chunk_record
-from index.formats.raw_record import MAX_RAW_CHARS, RawRecord
-from index.records import name_content, parse_record
+from index.ingest.chunking import chunk_record
+from index.ingest.formats.raw_record import MAX_RAW_CHARS, RawRecord
+from index.ingest.records import name_content, parse_record
+from index.text.cleaning import clean_text
 from index.types import Record, Rejection
 
 MAX_CHUNK_CHARS = 2_000  # what a window of 600 and a sentence of 900 can come to, with room

@@ -8,10 +8,10 @@ import zlib
 from dataclasses import replace
 from itertools import pairwise
 
-from assistant.draft import DraftClaim, DraftReader, parse_draft
-from index.characters import clean_text
-from index.markup import read_abstract, read_inline
-from index.sentences import split_sentences
+from assistant.verification.draft_claims import DraftClaim, DraftReader, parse_draft
+from index.ingest.markup import read_abstract, read_inline
+from index.text.cleaning import clean_text
+from index.text.sentences import split_sentences
 from index.types import Record, Section
 
 from .records import check_chunks, check_sections

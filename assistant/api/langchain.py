@@ -1,0 +1,204 @@
+"""For LangChain users: the assistant as a retriever and as a Runnable, in LangChain's own types.
+
+`CaseReportRetriever` gives documents, `CaseReportChat` takes messages and gives one. Both are seen by callbacks and
+tracers, and so is the chat model that they call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, convert_to_messages
+from langchain_core.messages.content import create_citation, create_text_block
+from langchain_core.prompt_values import PromptValue
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import ConfigDict, Field
+
+from assistant.assistant import Assistant
+from assistant.references.text import NOT_ADVICE, with_marks
+from assistant.types import Answer, AnswerEvent, Citation, Turn
+from index.errors import WrongUseError
+from index.types import Filters, Passage, Record
+
+
+class CaseReportRetriever(BaseRetriever):
+    """The passages of the `top_k` best records as documents, in the order in which the assistant ranks them.
+
+    A document's text is `abstract[start:end]`; its metadata are the record's data, `start`, `end`, `section`, `score`
+    (higher is better) and `rank` (from 1).
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    assistant: Assistant
+    top_k: int = Field(default=8, ge=1)
+    filters: Filters | None = None
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        return [_as_document(passage) for passage in self.assistant.search(query, self.top_k, self.filters)]
+
+
+class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
+    """Answers the last message of a conversation as a chat model would, but from the records.
+
+    The message it gives holds the answer as one text block whose annotations are LangChain's citations (the cited
+    sentence, its record's title and address, and which part of the text it is for). `additional_kwargs["documents"]`
+    are the cited sentences as documents; `response_metadata` tell the status, confidence, mode, model, query, warnings,
+    and the notice that it is no advice (the text is the answer alone, as it comes back as history).
+    """
+
+    def __init__(self, assistant: Assistant, filters: Filters | None = None) -> None:
+        """Take an open assistant, and which records may be found."""
+        self.assistant = assistant
+        self.filters = filters
+
+    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **_: Any) -> AIMessage:
+        """The answer to the last message.
+
+        Raises:
+            WrongUseError: it is not the user's, or asks nothing.
+            NoIndexError: the index is gone or cannot be read.
+        """
+        return self._call_with_config(self._answer, input, config)
+
+    async def ainvoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **_: Any) -> AIMessage:
+        """`invoke` without blocking the event loop."""
+        return await self._acall_with_config(self._aanswer, input, config)
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **_: Any,
+    ) -> Iterator[AIMessage]:
+        """The answer in chunks, each of text that was checked; the last one carries citations and metadata."""
+        yield from self._transform_stream_with_config(iter([input]), self._chunks, config)
+
+    async def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        **_: Any,
+    ) -> AsyncIterator[AIMessage]:
+        """`stream` without blocking the event loop."""
+
+        async def inputs() -> AsyncIterator[LanguageModelInput]:
+            yield input
+
+        async for chunk in self._atransform_stream_with_config(inputs(), self._achunks, config):
+            yield chunk
+
+    def _answer(self, messages: LanguageModelInput) -> AIMessage:
+        question, history = _as_question(messages)
+        return _as_message(self.assistant.ask(question, history, self.filters))
+
+    async def _aanswer(self, messages: LanguageModelInput) -> AIMessage:
+        question, history = _as_question(messages)
+        return _as_message(await self.assistant.aask(question, history, self.filters))
+
+    def _chunks(self, inputs: Iterator[LanguageModelInput]) -> Iterator[AIMessage]:
+        for messages in inputs:
+            question, history = _as_question(messages)
+            shown = ""
+            for event in self.assistant.stream(question, history, self.filters):
+                if chunk := _as_chunk(event, shown):
+                    yield chunk
+                shown = event.text or shown
+
+    async def _achunks(self, inputs: AsyncIterator[LanguageModelInput]) -> AsyncIterator[AIMessage]:
+        async for messages in inputs:
+            question, history = _as_question(messages)
+            shown = ""
+            async for event in self.assistant.astream(question, history, self.filters):
+                if chunk := _as_chunk(event, shown):
+                    yield chunk
+                shown = event.text or shown
+
+
+def _as_question(messages: LanguageModelInput) -> tuple[str, list[Turn]]:
+    """The last message as the question, those before it as the history; system messages are left out."""
+    if isinstance(messages, str):
+        return messages, []
+    given = messages.to_messages() if isinstance(messages, PromptValue) else convert_to_messages(messages)
+    if not given or not isinstance(given[-1], HumanMessage):
+        last = f"the last message is of type {given[-1].type!r}" if given else "there is no message"
+        raise WrongUseError(last, remedy="end with the user's question, a HumanMessage")
+    *before, asked = given
+    turns = [
+        Turn(role="user" if isinstance(message, HumanMessage) else "assistant", content=str(message.text))
+        for message in before
+        if isinstance(message, HumanMessage | AIMessage)
+    ]
+    return str(asked.text), turns
+
+
+def _as_chunk(event: AnswerEvent, shown: str) -> AIMessageChunk | None:
+    """What an event adds to the text that was shown, with all the rest once the answer is there."""
+    if event.answer is not None:
+        return AIMessageChunk(**_message_fields(event.answer, event.text[len(shown) :]))
+    return AIMessageChunk(content=event.text[len(shown) :]) if event.text else None
+
+
+def _as_message(answer: Answer) -> AIMessage:
+    return AIMessage(**_message_fields(answer, answer.text))
+
+
+def _message_fields(answer: Answer, text: str) -> dict[str, Any]:
+    """The fields of a message that holds the answer, or the end of it as `text`; its citations are for the whole."""
+    by_number = {citation.number: citation for citation in answer.citations}
+    annotations, start = [], 0
+    for line in answer.text.split("\n"):
+        end = start + len(line)
+        annotations += [
+            create_citation(
+                url=citation.url,
+                title=with_marks(citation.record.name, citation.record),
+                start_index=start,
+                end_index=end,
+                cited_text=citation.quote,
+            )
+            for number, citation in by_number.items()
+            if f"[{number}]" in line
+        ]
+        start = end + 1
+    return {
+        "content": [create_text_block(text, annotations=list(annotations))],
+        "additional_kwargs": {"documents": list(map(_as_cited_document, answer.citations))},
+        "response_metadata": {
+            "status": answer.status,
+            "confidence": answer.confidence,
+            "mode": answer.mode,
+            "model_name": answer.model,
+            "query": answer.query,
+            "warnings": list(answer.warnings),
+            "notice": NOT_ADVICE,
+            "index_id": answer.index_id,
+        },
+    }
+
+
+def _as_document(passage: Passage) -> Document:
+    chunk = passage.chunk
+    found = {"start": chunk.start, "end": chunk.end, "section": chunk.section, "field": "abstract"}
+    ranked = {"score": passage.score, "rank": passage.rank, "stage": passage.stage}
+    return Document(id=chunk.chunk_id, page_content=chunk.text, metadata=_record_data(passage.record) | found | ranked)
+
+
+def _as_cited_document(citation: Citation) -> Document:
+    cited = {"number": citation.number, "start": citation.start, "end": citation.end, "field": citation.field}
+    return Document(page_content=citation.quote, metadata=_record_data(citation.record) | cited)
+
+
+def _record_data(record: Record) -> dict[str, Any]:
+    """The record's bibliographic data, what is absent left out."""
+    data = record.to_dict()
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in ("abstract", "sections", "content_hash") and value is not None
+    }

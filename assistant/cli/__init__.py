@@ -1,0 +1,1 @@
+"""The command line: ask, chat, serve, index, feedback, evaluate, doctor."""

@@ -1,0 +1,1 @@
+"""The answer as a draft: quotes, or what a chat model writes."""

@@ -1,0 +1,74 @@
+"""The answer made of quotes: no chat model, nothing but sentences of the records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from assistant.types import Evidence
+from assistant.verification.draft_claims import DraftClaim
+
+MAX_QUOTES = 3
+MAX_QUOTED_CHARS = 600
+# A sentence that is at least so much as likely as the best one may be the answer too. Of another record it must be much
+# likelier, since most questions are about one case (docs/log.md has what each costs).
+RIVAL_SHARE = 0.01
+OTHER_RECORD_SHARE = 0.3
+
+# How case reports present their patient: an age, or a person.
+_PATIENT = re.compile(
+    r"\b\d{1,3}[\s-]*(?:year|yr|month|week|day)s?[\s-]*old\b|\b\d{1,2}[\s-]?y(?:/?o|rs?)\b|\baged\b"
+    r"|\b(?:man|woman|boy|girl|male|female|infant|neonate|newborn|patient)\b",
+    re.IGNORECASE,
+)
+
+
+def draft_quotes(evidence: Sequence[Evidence]) -> list[DraftClaim]:
+    """The sentence that answers, then at most two more: others that may answer, or the one that presents the patient.
+
+    The others come in their record's order. At most MAX_QUOTES are shown and (after the first) MAX_QUOTED_CHARS in all.
+    """
+    if not evidence:
+        return []
+    first = evidence[0]
+    rivals = [item for item in evidence[1:] if item.score >= _needed_share(item, first) * first.score]
+    chosen, used_chars = [first], len(first.quote)
+    for item in [*rivals, *_presentations(evidence)]:
+        fits = used_chars + len(item.quote) <= MAX_QUOTED_CHARS
+        if len(chosen) < MAX_QUOTES and fits and item not in chosen:
+            chosen.append(item)
+            used_chars += len(item.quote)
+    return _as_claims(first, _in_record_order(chosen))
+
+
+def draft_list(evidence: Sequence[Evidence]) -> list[DraftClaim]:
+    """Every sentence as a claim of its own: of a list of records, one line each."""
+    return [DraftClaim(text=f"“{item.quote}”", keys=(item.key,)) for item in evidence]
+
+
+def _needed_share(item: Evidence, first: Evidence) -> float:
+    return RIVAL_SHARE if item.record.record_id == first.record.record_id else OTHER_RECORD_SHARE
+
+
+def _presentations(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The sentence of the best record that presents the patient, if there is one."""
+    record_id = evidence[0].record.record_id
+    own = sorted((item for item in evidence if item.record.record_id == record_id), key=lambda item: item.start)
+    return [item for item in own if item.field == "abstract" and _PATIENT.search(item.quote)][:1]
+
+
+def _in_record_order(chosen: Sequence[Evidence]) -> list[Evidence]:
+    """The first as it is; the rest record by record, each record's in the order of its text, the title first."""
+    records = list(dict.fromkeys(item.record.record_id for item in chosen))
+    rest = sorted(
+        chosen[1:], key=lambda item: (records.index(item.record.record_id), item.field == "abstract", item.start)
+    )
+    return [chosen[0], *rest]
+
+
+def _as_claims(first: Evidence, chosen: Sequence[Evidence]) -> list[DraftClaim]:
+    """Each quote as a claim; where several records speak, each is said to report what it does."""
+    several = any(item.record.record_id != first.record.record_id for item in chosen)
+    return [
+        DraftClaim(text=f"“{item.quote}”", keys=(item.key,), lead="reports" if several else None) for item in chosen
+    ]

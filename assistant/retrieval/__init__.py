@@ -1,0 +1,1 @@
+"""A query to the passages whose records are read."""

@@ -1,0 +1,1 @@
+"""What is asked for, and about what: a question and its conversation to a query."""

@@ -1,0 +1,1 @@
+"""Claims checked against the sentences they cite: only what those state is shown."""

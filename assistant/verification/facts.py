@@ -1,0 +1,124 @@
+"""What a statement says that must not change: figures, drugs, sex, direction, and what is affirmed or denied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+from assistant.clinical_text.drug_names import drug_names
+from assistant.clinical_text.negation import count_denials, read_polarities
+from assistant.clinical_text.opposites import pair_opposites
+from assistant.clinical_text.quantities import find_figures, find_rates, normalise_text
+from index.storage.lexical_index import analyse
+
+_SEXES = {
+    "male": frozenset({"male", "man", "men", "boy", "boys", "he", "him", "his", "himself", "gentleman", "father"}),
+    "female": frozenset(
+        {"female", "woman", "women", "girl", "girls", "she", "her", "hers", "herself", "lady", "mother"}
+    ),
+}
+_WORD = re.compile(r"[a-z]+")
+_AGE = re.compile(r"\b(\d+) (?:year|month|week|day)s?[ -](?:old|of age)\b|\bage[d]?(?: of)? (\d+)\b")
+# CD20, COVID-19, PR3: a letter and a digit in one word
+_CODE = re.compile(r"\b(?=\w*\d)[a-z][\w-]*\b")
+_SAID_BEFORE = {"rate": "per ", "age": "the age "}
+
+
+class Fact(NamedTuple):
+    """A fact that is there or not: a figure ("9", "day"), an age, what figures are per, a code such as CD20, a drug."""
+
+    kind: Literal["figure", "age", "rate", "code", "drug"]
+    value: str
+    unit: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.value} {self.unit}" if self.unit else self.value
+        return f"{_SAID_BEFORE.get(self.kind, '')}{text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The facts of a text.
+
+    `ages` are the numbers that are said to be one; `polarities` its analysed terms, each with whether it is affirmed,
+    denied, or both.
+    """
+
+    items: frozenset[Fact]
+    ages: frozenset[str]
+    sexes: frozenset[str]
+    words: frozenset[str]
+    polarities: Mapping[str, frozenset[bool]]
+    denials: int
+
+    @property
+    def has_drug(self) -> bool:
+        """Whether a drug stands in the text."""
+        return any(item.kind == "drug" for item in self.items)
+
+
+@lru_cache(maxsize=1_024)
+def read_facts(text: str) -> Facts:
+    """The facts of a text."""
+    normal = normalise_text(text)
+    words = frozenset(_WORD.findall(normal))
+    items = [Fact("figure", *figure) for figure in find_figures(text)]
+    items += [Fact("rate", rate) for rate in find_rates(text)]
+    items += [Fact("code", code) for code in _CODE.findall(normal)]
+    drugs = analyse(" ".join([*drug_names(text), *(words & _drug_words())]))
+    items += [Fact("drug", name) for name in drugs]
+    return Facts(
+        items=frozenset(items),
+        ages=frozenset(match[1] or match[2] for match in _AGE.finditer(normal)),
+        sexes=frozenset(sex for sex, names in _SEXES.items() if words & names),
+        words=words,
+        polarities=read_polarities(text),
+        denials=count_denials(text),
+    )
+
+
+def find_missing(claim: Facts, source: Facts) -> list[Fact]:
+    """The facts of a claim that its source does not hold, in the order of their names.
+
+    A figure without a unit may be any figure of that number; an age must be one, where the source tells any.
+    """
+    numbers = {item.value for item in source.items if item.kind == "figure"}
+    missing = [
+        fact for fact in claim.items - source.items if fact.kind != "figure" or fact.unit or fact.value not in numbers
+    ]
+    if source.ages:
+        missing += [Fact("age", age) for age in claim.ages - source.ages]
+    return sorted(missing, key=str)
+
+
+def find_turned(claim: Facts, source: Facts) -> str | None:
+    """What a claim turns into its opposite, as a reason to show, or None."""
+    if claim.denials and not source.denials:
+        return "it denies what the cited sentence does not deny"
+    return _find_denied(claim, source) or next(_find_opposites(claim.words, source.words), None)
+
+
+def _find_denied(claim: Facts, source: Facts) -> str | None:
+    if claim.denials == source.denials:
+        return None  # as often: in other words a denial may stand elsewhere in the sentence
+    for term, polarity in claim.polarities.items():
+        if term in source.polarities and not polarity & source.polarities[term]:
+            said, meant = ("affirms", "denies") if True in polarity else ("denies", "affirms")
+            return f"it {said} what the cited sentence {meant} (“{term}”)"
+    return None
+
+
+def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[str]:
+    for group, others in pair_opposites():
+        if claim & group and source & others and not source & group and not claim & others:
+            yield f"it says “{min(claim & group)}” where the cited sentence says “{min(source & others)}”"
+
+
+@cache
+def _drug_words() -> frozenset[str]:
+    """Names of drugs without a stem that they could be known by."""
+    return frozenset(files("assistant.clinical_text").joinpath("drug_words.txt").read_text("utf-8").split())

@@ -1,0 +1,1 @@
+"""Records to a finished build: read, deduplicate, index, embed, verify, publish."""

@@ -1,0 +1,134 @@
+"""Input to the records of a build: what is new, what repeats, completes or corrects, and what is no record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+from typing import IO, Any
+
+from index.building.deduplication import identity_keys, is_change, is_news, merge_records, possible_keys, same_reports
+from index.errors import WrongUseError
+from index.ingest.chunking import chunk_record
+from index.ingest.formats.raw_record import RawRecord
+from index.ingest.records import name_content, name_record, parse_record
+from index.storage.layout import MERGED_FILE, REJECTED_FILE
+from index.storage.record_store import RecordStore
+from index.types import Record, Rejection
+
+REJECTIONS_KEPT = 1_000  # in memory; the file has all
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the input so far; see `BuildReport`."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    merged: int = 0
+    removed: int = 0
+    rejected_count: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+class Intake:
+    """Takes raw records one at a time into the records of a build; memory does not grow with their number."""
+
+    def __init__(self, build_dir: Path, records: RecordStore) -> None:
+        """Take the folder for the lists of what was rejected and merged, and the records to begin with."""
+        self.tally = Tally()
+        self._records = records
+        self._rejected_file = (build_dir / REJECTED_FILE).open("w", encoding="utf-8")
+        self._merged_file = (build_dir / MERGED_FILE).open("w", encoding="utf-8")
+
+    @property
+    def record_count(self) -> int:
+        """How many records there are now."""
+        return len(self._records)
+
+    def close(self) -> None:
+        """Write what was taken so that it survives a crash."""
+        self._records.commit()
+        self._rejected_file.close()
+        self._merged_file.close()
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove the records that go by these ids.
+
+        Raises:
+            WrongUseError: no record goes by one of them, or several do.
+        """
+        for name in names:
+            found = [record.record_id for record, _ in self._records.find(possible_keys(name))]
+            if not found:
+                raise WrongUseError(f"no record {name} in the index", remedy="casecite index export writes all ids")
+            if len(found) > 1:
+                raise WrongUseError(f"{name} is {', '.join(found)}", remedy="name the one by that id")
+            self._records.delete(found[0])
+            self.tally.removed += 1
+
+    def take(self, item: RawRecord | Rejection) -> None:
+        """Take one piece of input."""
+        if isinstance(item, Rejection):
+            self._reject(item)
+        elif isinstance(parsed := parse_record(item), Rejection):
+            self._reject(parsed)
+        else:
+            self._take_record(parsed, item)
+
+    def _reject(self, rejection: Rejection) -> None:
+        self.tally.rejected_count += 1
+        if len(self.tally.rejected) < REJECTIONS_KEPT:
+            self.tally.rejected.append(rejection)
+        _write_line(self._rejected_file, rejection.to_dict())
+
+    def _take_record(self, record: Record, raw: RawRecord) -> None:
+        found = [before for before, _ in self._records.find(identity_keys(record))]
+        known = same_reports(record, found)
+        if not known:
+            self._put(record)
+            self.tally.added += 1
+            return
+        merged = reduce(merge_records, [*known, record])
+        if len(known) == 1 and not is_news(known[0], merged):
+            self._repeat(known[0], raw)
+        else:
+            self._join(merged, known, record, raw)
+
+    def _repeat(self, known: Record, raw: RawRecord) -> None:
+        if self._records.has_arrived(known.record_id):
+            self.tally.duplicates += 1
+            self._note("duplicate", known.record_id, raw)
+        else:
+            self.tally.unchanged += 1
+            self._records.mark_arrived(known.record_id)
+
+    def _join(self, merged: Record, known: Sequence[Record], record: Record, raw: RawRecord) -> None:
+        has_arrived = any(self._records.has_arrived(before.record_id) for before in known)
+        if not has_arrived and len(known) == 1 and is_change(known[0], record):
+            self.tally.changed += 1
+        else:
+            self.tally.merged += 1
+            self._note("merged", merged.record_id, raw)
+        for before in known:
+            self._records.delete(before.record_id)
+        self._put(merged)
+
+    def _put(self, record: Record) -> None:
+        """Store a record under an id of its own: the reports of a supplement may share a DOI."""
+        names = (record.record_id, name_record(None, record.pmid), name_content(record.title, record.abstract))
+        free = next(name for name in names if name and self._records.get(name) is None)
+        record = replace(record, record_id=free)
+        self._records.put(record, chunk_record(record), identity_keys(record))
+
+    def _note(self, what: str, record_id: str, raw: RawRecord) -> None:
+        place = {"file": raw.file, "line": raw.line, "entry": raw.entry}
+        _write_line(self._merged_file, {"record_id": record_id, "input": what, **place})
+
+
+def _write_line(file: IO[str], value: dict[str, Any]) -> None:
+    file.write(json.dumps(value, ensure_ascii=False) + "\n")

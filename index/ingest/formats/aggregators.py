@@ -1,0 +1,99 @@
+"""Records as Europe PMC and Semantic Scholar give them in JSON, under the names that `index.ingest.records` knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from index.ingest.formats.text import given_name_first, split_names
+
+_EUROPE_PMC_NAMES = {"abstractText", "authorString", "journalInfo", "pubTypeList"}
+_SEMANTIC_SCHOLAR_NAMES = {"paperId", "corpusId", "corpusid"}
+# Semantic Scholar's types that PubMed words otherwise; the others only lack their blanks.
+_TYPES = {"CaseReport": "Case Reports", "MetaAnalysis": "Meta-Analysis"}
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def rename_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """What a source says of a record, its fields under the names of a record, authors with the given name first."""
+    if {"id", "source"} <= data.keys() and data.keys() & _EUROPE_PMC_NAMES:
+        return _from_europe_pmc(data)
+    if data.keys() & _SEMANTIC_SCHOLAR_NAMES and not isinstance(data.get("authors"), str):
+        return _from_semantic_scholar({name.casefold(): value for name, value in data.items()})
+    return data if "content_hash" in data else {**data, "authors": _turn_names(data.get("authors"))}
+
+
+def _from_europe_pmc(data: dict[str, Any]) -> dict[str, Any]:
+    """A result of its search; where it is a "lite" one, journal and authors stand in it as text."""
+    journal = _as_dict(data.get("journalInfo"))
+    source, number = data["source"], data["id"]
+    types = _get_list(data, "pubTypeList", "pubType") or str(data.get("pubType") or "").split(";")
+    notes = _get_list(data, "commentCorrectionList", "commentCorrection")
+    return {
+        "source": "Europe PMC",
+        "source_id": f"{source}:{number}",
+        "title": data.get("title"),
+        "abstract": data.get("abstractText"),
+        "authors": [_name_author(author) for author in _get_list(data, "authorList", "author")]
+        or str(data.get("authorString") or "").rstrip(".").split(","),
+        "journal": _as_dict(journal.get("journal")).get("title") or data.get("journalTitle"),
+        "year": data.get("pubYear") or journal.get("yearOfPublication"),
+        "volume": journal.get("volume") or data.get("journalVolume"),
+        "pages": data.get("pageInfo"),
+        "doi": data.get("doi"),
+        "pmid": data.get("pmid") or (number if source == "MED" else None),
+        "pmcid": data.get("pmcid") or (number if source == "PMC" else None),
+        "publication_types": types,
+        "is_open_access": data.get("isOpenAccess"),
+        "retracted": any(_as_dict(note).get("type") == "Retraction in" for note in notes),
+    }
+
+
+def _name_author(author: Any) -> Any:
+    """A group's name, or a person's, the given name first."""
+    if not isinstance(author, dict):
+        return author
+    names = [author.get("firstName") or author.get("initials"), author.get("lastName")]
+    return author.get("collectiveName") or " ".join(str(name) for name in names if name) or author.get("fullName")
+
+
+def _from_semantic_scholar(data: dict[str, Any]) -> dict[str, Any]:
+    """A paper of its API or, with names in small letters throughout, of its bulk datasets."""
+    ids = {name.casefold(): value for name, value in _as_dict(data.get("externalids")).items()}
+    journal = _as_dict(data.get("journal"))
+    types = data.get("publicationtypes") or []
+    types = types if isinstance(types, list) else [types]
+    return {
+        "source": "Semantic Scholar",
+        "source_id": data.get("paperid") or data.get("corpusid"),
+        "title": data.get("title"),
+        "abstract": data.get("abstract"),
+        "authors": data.get("authors"),
+        "journal": journal.get("name") or data.get("venue"),
+        "year": data.get("year") or data.get("publicationdate"),
+        "volume": journal.get("volume"),
+        "pages": journal.get("pages"),
+        "doi": ids.get("doi"),
+        "pmid": ids.get("pubmed"),
+        "pmcid": ids.get("pubmedcentral"),
+        "publication_types": [_TYPES.get(name, _WORD_START.sub(" ", name)) for name in types if isinstance(name, str)],
+        "is_open_access": data.get("isopenaccess"),
+    }
+
+
+def _turn_names(authors: Any) -> Any:
+    if isinstance(authors, str):
+        return split_names(authors)
+    if isinstance(authors, list):
+        return [given_name_first(name) if isinstance(name, str) else name for name in authors]
+    return authors
+
+
+def _get_list(data: dict[str, Any], wrapper: str, name: str) -> list[Any]:
+    """What `{wrapper: {name: [...]}}` lists, be it nothing or a single one without a list."""
+    value = _as_dict(data.get(wrapper)).get(name) or []
+    return value if isinstance(value, list) else [value]
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

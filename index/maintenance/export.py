@@ -1,0 +1,53 @@
+"""The records of an index as JSONL, from which the same index can be built again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from index.building.build import Progress, no_progress
+from index.errors import WrongUseError
+from index.search.search import OpenBuild, open_index
+from index.storage.layout import replacing
+from index.storage.read_errors import naming_damage
+from index.types import Record
+
+
+def export_records(output: str | Path, index_dir: str | Path | None = None, progress: Progress | None = None) -> int:
+    """Write every record of an index to a file, a JSON object a line; how many there are.
+
+    The fields are those of `Record.to_dict`, the order is that of the index. The file is replaced when it is complete.
+
+    Raises:
+        NoIndexError: there is no index, or it is damaged.
+        WrongUseError: the file cannot be written.
+    """
+    path = Path(output)
+    build = open_index(index_dir).current()
+    try:
+        with replacing(path) as stream:
+            return write_records(build, stream, progress or no_progress)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WrongUseError(f"cannot write {path}: {reason}", remedy="choose another --output file") from error
+
+
+def write_records(build: OpenBuild, stream: IO[str], progress: Progress) -> int:
+    """Write every record of a build, a JSON object a line; how many there are.
+
+    Raises:
+        NoIndexError: the build is damaged.
+    """
+    count = 0
+    for count, record in enumerate(_read_records(build), start=1):
+        stream.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
+        progress("exporting records", count, build.manifest.record_count)
+    return count
+
+
+def _read_records(build: OpenBuild) -> Iterator[Record]:
+    with naming_damage(build.build_dir):
+        for record, _ in build.iter_records():
+            yield record

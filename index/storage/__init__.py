@@ -1,0 +1,1 @@
+"""A build on disk: its files, and what reads and writes each of them."""

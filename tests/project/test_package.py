@@ -1,0 +1,124 @@
+"""The package as a whole: imports that stay quick, names that are public, docs that are true."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from importlib import import_module
+
+import pytest
+
+from assistant.api.settings import PageSettings
+from assistant.settings import AssistantSettings
+from index import DEMO_RECORDS
+from index.fetch.settings import FetchSettings
+from index.settings import IndexSettings
+from tests.conftest import ROOT
+
+HEAVY = {"torch", "chromadb", "gradio", "langchain", "langchain_core", "sentence_transformers", "transformers"}
+
+
+def test_imports_are_quick_and_load_nothing_heavy() -> None:
+    code = "import sys, assistant, index, prompts; print(*sys.modules)"
+    seconds = []
+    for _ in range(3):  # the best of three, since other work may take the processor
+        started = time.perf_counter()
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+        assert not HEAVY & set(run.stdout.split())
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("package", ["assistant", "index"])
+def test_every_public_name_is_there_and_listed(package: str) -> None:
+    module = import_module(package)
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = module.nothing
+
+
+def test_the_newest_version_of_the_changelog_is_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    versions = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[0] == version
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for settings in (IndexSettings, FetchSettings, AssistantSettings, PageSettings):
+        for name, field in settings.model_fields.items():
+            assert field.description
+            assert f"`CASECITE_{name.upper()}`" in readme
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("**/*.md")
+        if not set(path.relative_to(ROOT).parts) & {".venv", "prompts"}
+    ),
+)
+def test_links_to_files_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\((?!<?https?://|#|mailto:)([^)#]+)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), f"{document} links to {target}"
+
+
+def test_the_readme_python_example_runs(demo_index_dir: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assistant.assistant import _default_assistant
+
+    monkeypatch.setenv("CASECITE_INDEX_DIR", str(demo_index_dir))
+    _default_assistant.cache_clear()
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    _default_assistant.cache_clear()
+
+
+def test_demo_records_are_marked_as_digests_and_leave_out_what_is_absent() -> None:
+    records = [json.loads(line) for line in DEMO_RECORDS.read_text("utf-8").splitlines()]
+    assert len(records) == 40
+    assert sum("title" in record for record in records) == 20
+    for record in records:
+        assert record["digest"] is True
+        assert not [name for name, value in record.items() if value in (None, "", [])]
+
+
+def test_demo_digests_copy_no_run_of_seven_words_and_keep_the_source_facts(shared_data: object) -> None:
+    import gzip
+
+    from index.ingest.markup import read_abstract
+    from index.text.folding import fold_text
+
+    with gzip.open(f"{shared_data}/cases/records.jsonl.gz", "rt", encoding="utf-8") as stream:
+        sources = {record["id"]: record for record in map(json.loads, stream)}
+    with open(f"{shared_data}/seed/romosozumab_plo.txt", encoding="utf-8") as stream:
+        seed = json.loads(stream.readline())
+    for line in DEMO_RECORDS.read_text("utf-8").splitlines():
+        digest = json.loads(line)
+        source = sources[digest["id"]] if "id" in digest else seed
+        runs = [word_runs(fold_text(read_abstract(record["abstract"]).text)) for record in (digest, source)]
+        assert not runs[0] & runs[1], digest.get("title")
+        for name in ("doi", "pmid", "title", "year"):
+            if "id" in digest:
+                assert digest.get(name) == (source.get(name) or None), name
+
+
+def word_runs(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+(?:[.,]\d+)*", text)  # 15.6 is one word
+    return {tuple(words[start : start + 7]) for start in range(len(words) - 6)}
+
+
+def test_every_command_is_in_the_docs() -> None:
+    from assistant.cli.main import app, feedback_app, index_app
+
+    documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    groups = (("casecite", app), ("casecite index", index_app), ("casecite feedback", feedback_app))
+    for prefix, group in groups:
+        for command in group.registered_commands:
+            assert command.callback is not None
+            assert f"## {prefix} {command.name or command.callback.__name__}\n" in documented

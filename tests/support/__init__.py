@@ -1,0 +1,1 @@
+"""Doubles, servers and sample files that several tests use."""
