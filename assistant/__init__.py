@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assistant.answer import Answer, AnswerEvent
     from assistant.assistant import Assistant, answer
-    from assistant.types import Answer, AnswerEvent, Citation, Claim, Evidence, Turn
+    from assistant.types import Citation, Claim, Evidence, Turn
     from index.errors import CaseciteError
     from index.types import Filters
 
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Answer": "assistant.answer",
+    "AnswerEvent": "assistant.answer",
     "Assistant": "assistant.assistant",
     "CaseciteError": "index.errors",
     "Filters": "index.types",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
+from assistant.answer import Answer, AnswerEvent
 from assistant.cases import CaseTable, tabulate_cases
 from assistant.generation.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
 from assistant.pipeline import Inquiry
@@ -22,7 +23,7 @@ from assistant.reading.evidence import ReadRecord, rank_passages, read_passages
 from assistant.reading.reader import load_reader
 from assistant.retrieval.retrieve import Retrieved
 from assistant.settings import AssistantSettings
-from assistant.types import Answer, AnswerEvent, Turn
+from assistant.types import Turn
 from assistant.understanding.query_rewriting import check_question, read_history
 from index.errors import WrongUseError
 from index.search.search import Index, open_index

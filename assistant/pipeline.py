@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from assistant.answer import Answer, Mode, Status, warn_of_retracted
 from assistant.clinical_text.advice import ADVICE_WARNING, asks_for_advice
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest
 from assistant.generation.checked_stream import Drafting
 from assistant.generation.prompting import read_condensed, request_answer, request_condensed
 from assistant.generation.quotes import draft_list, draft_quotes
 from assistant.reading.answerability import estimate_answerable, read_calibration
-from assistant.reading.evidence import ReadRecord, gather_evidence
+from assistant.reading.evidence import ReadRecord, gather_evidence, weigh_sentences
+from assistant.reading.lists import gather_listed, select_listed
 from assistant.reading.reader import load_reader
-from assistant.reading.weighing import weigh_sentences
 from assistant.redaction import redact
-from assistant.references.text import warn_of_retracted
 from assistant.retrieval.retrieve import Retrieved, retrieve
-from assistant.types import Answer, Evidence, Mode, Status, Turn
-from assistant.understanding.list_questions import gather_listed, select_listed
+from assistant.types import Evidence, Turn
 from assistant.verification.checker import CheckedDraft, DraftChecker
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.types import Filters, Passage
 from prompts import ABSTAIN_SENTENCE
 
@@ -39,7 +38,7 @@ class Inquiry:
         question: str,
         history: Sequence[Turn],
         filters: Filters | None,
-        build: OpenBuild,
+        build: Snapshot,
         chat_model: ChatModel | None,
     ) -> None:
         """Take the question, checked, and what answers it."""

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from index import Record, read_records
-from index.storage.lexical_index import BACKGROUND_RECORDS, analyse
+from index.text.terms import BACKGROUND_RECORDS, analyse
 
 TARGET = Path(__file__).parent.parent / "index" / "text" / "term_frequencies.tsv"
 

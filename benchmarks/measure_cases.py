@@ -21,15 +21,15 @@ from statistics import median
 from typing import Any
 
 from assistant.cases import CaseRow, Cell, tabulate_cases
+from assistant.cases.clauses import tells_of_case
 from assistant.cases.patients import read_patients
-from assistant.cases.spans import tells_of_case
 from assistant.cases.tabulate import fill_patients
 from assistant.clinical_text.quantities import find_figures
 from assistant.reading.evidence import split_record
 from assistant.reading.reader import load_reader
 from index import DEMO_RECORDS, read_records
-from index.storage.lexical_index import analyse
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
+from index.text.terms import analyse
 from index.types import Record
 from training.data import trains_events
 

@@ -26,7 +26,7 @@ from unittest.mock import patch
 
 from index import Index, open_index
 from index.search.query import Query, read_query
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 
 DEPTHS = (1, 3, 10, 16, 20, 50)
 NDCG_DEPTH = 10
@@ -44,7 +44,7 @@ def _nothing(_: str) -> list[Any]:
     return []
 
 
-_READ = "index.search.search.read_query"
+_READ = "index.search.snapshot.read_query"
 VARIANTS: Mapping[str, tuple[str, Any]] = {
     "as shipped": (_READ, read_query),
     "without long forms": (_READ, lambda text, _, shorter, mend: read_query(text, _nothing, shorter, mend)),

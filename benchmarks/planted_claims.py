@@ -10,10 +10,10 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from assistant.clinical_text.drug_names import drug_names
+from assistant.clinical_text.medical_names import drug_names
 from assistant.reading.evidence import as_evidence, split_record
 from assistant.types import Evidence
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 from index.types import Record
 
 INVENTED_KEY = "e997"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.embedder import Vectors
-from index.search.search import OpenBuild
-from index.storage.lexical_index import analyse
+from index.search.snapshot import Snapshot
+from index.text.terms import analyse
 from index.types import Chunk, Record
 
 MAX_RECORDS = 2_000
@@ -54,7 +54,7 @@ class CorpusMap:
     record_count: int
 
 
-def map_corpus(build: OpenBuild, max_records: int = MAX_RECORDS) -> CorpusMap:
+def map_corpus(build: Snapshot, max_records: int = MAX_RECORDS) -> CorpusMap:
     """Place a build's records, at most `max_records` of them, in the plane. The same build gives the same map.
 
     2,000 records take about 4 seconds on one core; other threads go on meanwhile.
@@ -84,7 +84,7 @@ def map_corpus(build: OpenBuild, max_records: int = MAX_RECORDS) -> CorpusMap:
     return CorpusMap(points=points, groups=by_size, record_count=build.manifest.record_count)
 
 
-def _sample(build: OpenBuild, max_records: int) -> list[tuple[Record, list[Chunk]]]:
+def _sample(build: Snapshot, max_records: int) -> list[tuple[Record, list[Chunk]]]:
     """Every record with its chunks, or as many as are asked for, at even distances."""
     total = build.manifest.record_count
     size = min(total, max(1, max_records))
@@ -92,7 +92,7 @@ def _sample(build: OpenBuild, max_records: int) -> list[tuple[Record, list[Chunk
     return [pair for position, pair in enumerate(build.iter_records()) if position in wanted]
 
 
-def _record_vectors(build: OpenBuild, sample: Sequence[tuple[Record, list[Chunk]]]) -> Vectors:
+def _record_vectors(build: Snapshot, sample: Sequence[tuple[Record, list[Chunk]]]) -> Vectors:
     """The mean of each record's chunk vectors, unit length, shape (len(sample), dimension)."""
     means = []
     for start in range(0, len(sample), BATCH_RECORDS):

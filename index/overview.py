@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from index.search.search import OpenBuild
-from index.text.folding import fold_text
+from index.search.snapshot import Snapshot
+from index.text.normalisation import fold_text
 from index.types import Rejection
 
 _COUNTED = ("year", "journal", "publication_types", "is_open_access", "retracted", "is_digest", "sources")
@@ -55,7 +55,7 @@ class LibraryOverview:
         return sorted(self.journals, key=fold_text)
 
 
-def describe_library(build: OpenBuild) -> LibraryOverview:
+def describe_library(build: Snapshot) -> LibraryOverview:
     """Count what a build holds, in one pass that reads only the counted fields of each record."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in _COUNTED}
     sections: Counter[Any] = Counter()
@@ -93,7 +93,7 @@ def describe_library(build: OpenBuild) -> LibraryOverview:
     )
 
 
-def read_rejections(build: OpenBuild, limit: int = 1_000) -> list[Rejection]:
+def read_rejections(build: Snapshot, limit: int = 1_000) -> list[Rejection]:
     """The first `limit` pieces of the build's input that became no record; `rejected_count` says how many there are."""
     with build.rejected_path.open(encoding="utf-8") as lines:
         return [Rejection(**json.loads(line)) for line in islice(lines, limit)]

@@ -28,14 +28,13 @@ from sklearn.linear_model import LogisticRegression
 
 from assistant.generation.quotes import draft_quotes
 from assistant.reading.answerability import Calibration, GateFeatures, measure_features
-from assistant.reading.evidence import ReadRecord, gather_evidence, read_passages
+from assistant.reading.evidence import ReadRecord, gather_evidence, read_passages, weigh_sentences
 from assistant.reading.reader import Reader, load_reader
 from assistant.reading.rows import Report
-from assistant.reading.weighing import weigh_sentences
 from assistant.settings import AssistantSettings
 from assistant.types import Evidence
 from index import Passage, Record, build_index, open_index
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from training.data import NO_SPAN, Example, is_held_out, read_case_reports
 from training.hard_negatives import prepare_cases, write_lines
 from training.sampling import silence
@@ -93,13 +92,13 @@ def prepare_indexes(index_dir: Path, held_out: Set[str], work: Path) -> list[Pat
 
 
 def measure(
-    example: Example, report: Report, build: OpenBuild, without: OpenBuild, reader: Reader
+    example: Example, report: Report, build: Snapshot, without: Snapshot, reader: Reader
 ) -> Iterator[tuple[str, Measured]]:
     """The question as it is, without its record, and without the sentence that answers."""
     depth = AssistantSettings().top_k
     found = build.search(example.question, depth)
 
-    def read(passages: Sequence[Passage], build: OpenBuild) -> tuple[ReadRecord, ...]:
+    def read(passages: Sequence[Passage], build: Snapshot) -> tuple[ReadRecord, ...]:
         return weigh_sentences(example.question, read_passages(example.question, passages, reader), build.term_weight)
 
     as_it_is = read(found, build)

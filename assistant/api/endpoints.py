@@ -24,7 +24,7 @@ from assistant.assistant import Assistant
 from assistant.types import Turn
 from assistant.understanding.query_rewriting import check_question
 from index.errors import WrongUseError
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.types import Filters, Record
 
 MAX_RECORDS = 50
@@ -146,7 +146,7 @@ def _read_record(assistant: Assistant, name: str) -> RecordResult:
     return describe_record(record)
 
 
-def _find_record(build: OpenBuild, name: str) -> Record | None:
+def _find_record(build: Snapshot, name: str) -> Record | None:
     """The record of a record id, a DOI or a PubMed number, however they are written."""
     text = name.strip()
     if record := build.get_record(text):

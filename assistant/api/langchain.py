@@ -19,9 +19,10 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field
 
+from assistant.answer import NOT_ADVICE, Answer, AnswerEvent
 from assistant.assistant import Assistant
-from assistant.references.text import NOT_ADVICE, with_marks
-from assistant.types import Answer, AnswerEvent, Citation, Turn
+from assistant.references.text import with_marks
+from assistant.types import Citation, Turn
 from index.errors import WrongUseError
 from index.types import Filters, Passage, Record
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from assistant.references.text import NOT_ADVICE
-from assistant.types import Answer, Citation, QuotedField, Status
+from assistant.answer import NOT_ADVICE, Answer, Status
+from assistant.types import Citation, QuotedField
 from index.types import Passage, Record
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from assistant.cases.spans import Span
+from assistant.cases.clauses import Span
 from assistant.reading.evidence import Sentence
 
 _TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 
 from assistant.cases.ages import find_ages, is_in_general
-from assistant.cases.clauses import MAX_CELL_CHARS, find_clauses
-from assistant.cases.spans import Span
+from assistant.cases.clauses import MAX_CELL_CHARS, Span, find_clauses
 from assistant.clinical_text.quantities import find_figures
 from assistant.reading.evidence import Sentence
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 
 # The reader's probability from which a sentence is taken without a word that tells, and with one.
 MIN_CHANCE = 0.6

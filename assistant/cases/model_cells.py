@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, Field, ValidationError, field_validator
 
 from assistant.cases.ages import is_in_general, is_of_another
+from assistant.cases.clauses import Span
 from assistant.cases.patients import read_patients
-from assistant.cases.spans import Span
 from assistant.cases.types import COLUMNS, CaseRow, Cell, ColumnName
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens
 from assistant.generation.prompting import render_evidence
@@ -20,8 +20,8 @@ from assistant.reading.evidence import Sentence, as_evidence
 from assistant.reading.reader import Reader
 from assistant.types import Evidence
 from assistant.verification.support import SupportFinder
-from index.storage.lexical_index import analyse
 from index.text.cleaning import clean_line
+from index.text.terms import analyse
 from prompts import load_prompt
 
 _DESCRIPTIONS: Mapping[ColumnName, str] = {

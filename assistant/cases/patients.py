@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from assistant.cases.ages import VAGUE_AGE, find_ages, find_vague_ages, is_in_general, is_of_another
-from assistant.cases.spans import Span
+from assistant.cases.clauses import Span
 from assistant.clinical_text.quantities import find_figures
 from assistant.reading.evidence import Sentence
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assistant.cases.ages import is_in_general
-from assistant.cases.spans import Span
+from assistant.cases.clauses import Span
 from assistant.reading.evidence import Sentence
 
 _COUNTRIES = (

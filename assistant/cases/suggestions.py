@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from assistant.answer import Answer
 from assistant.cases.ages import find_ages
+from assistant.cases.clauses import tells_of_case
 from assistant.cases.findings import names_diagnosis, tells_outcome
-from assistant.cases.spans import tells_of_case
 from assistant.cases.treatment import find_dosed_drug, find_lasting_drug, tells_treatment
 from assistant.clinical_text.medical_names import find_foreign_names
 from assistant.reading.evidence import Sentence, split_record
-from assistant.types import Answer
-from index.search.search import OpenBuild
-from index.storage.lexical_index import analyse
-from index.text.folding import fold_text
+from index.search.snapshot import Snapshot
+from index.text.normalisation import fold_text
+from index.text.terms import analyse
 from index.types import Record
 
 MAX_SUGGESTIONS = 3
@@ -128,7 +128,7 @@ def _as_name(words: str) -> str:
     return words if words[:2].isupper() else words[0].lower() + words[1:]
 
 
-def explain_refusal(answer: Answer, build: OpenBuild) -> Refusal:
+def explain_refusal(answer: Answer, build: Snapshot) -> Refusal:
     """What was looked for in vain, the nearest records, and what to ask instead.
 
     Of an answer with status `insufficient_evidence`; `build` is what it was searched in.
@@ -142,14 +142,14 @@ def explain_refusal(answer: Answer, build: OpenBuild) -> Refusal:
     return Refusal(unknown_words=tuple(unknown), nearest=tuple(nearest), rewordings=tuple(rewordings)[:MAX_REWORDINGS])
 
 
-def _find_unknown(query: str, build: OpenBuild) -> list[str]:
+def _find_unknown(query: str, build: Snapshot) -> list[str]:
     """The words of a query that stand in no record, in any of their forms, those that name something first."""
     words = dict.fromkeys(_WORD.findall(query))
     unknown = [word for word in words if (terms := analyse(word)) and not any(map(build.document_frequency, terms))]
     return sorted(unknown, key=lambda word: not _is_name(word))
 
 
-def _reword(query: str, unknown: Sequence[str], nearest: Sequence[Record], build: OpenBuild) -> Iterator[str]:
+def _reword(query: str, unknown: Sequence[str], nearest: Sequence[Record], build: Snapshot) -> Iterator[str]:
     """The query with its spelling corrected, then questions for reports on what it names, the narrower first."""
     corrected = query
     for word in unknown:
@@ -163,7 +163,7 @@ def _reword(query: str, unknown: Sequence[str], nearest: Sequence[Record], build
             yield f"Which reports describe {phrase if phrase in corrected else ' and '.join(names)}?"
 
 
-def _correct(word: str, nearest: Sequence[Record], build: OpenBuild) -> str | None:
+def _correct(word: str, nearest: Sequence[Record], build: Snapshot) -> str | None:
     """What a misspelt word was most likely meant to be, as one of the records writes it."""
     meant = {correction for term in analyse(word) for correction in build.corrections(term)}
     written = (
@@ -172,7 +172,7 @@ def _correct(word: str, nearest: Sequence[Record], build: OpenBuild) -> str | No
     return next((other.lower() if word.islower() else other for other in written), None)
 
 
-def _find_names(query: str, count: int, build: OpenBuild) -> list[str]:
+def _find_names(query: str, count: int, build: Snapshot) -> list[str]:
     """The names in a query that a record holds, the most telling `count` of them, in the query's order."""
     weights = {
         word: max(map(build.term_weight, terms))

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from assistant.cases.clauses import MAX_CELL_CHARS, shorten
+from assistant.cases.clauses import MAX_CELL_CHARS, Span, shorten, tells_of_case
 from assistant.cases.findings import find_condition, find_key_number, find_outcome
 from assistant.cases.model_cells import write_cells
 from assistant.cases.patients import Patients, find_age, find_sex, read_patients
 from assistant.cases.places import find_setting
-from assistant.cases.spans import Span, tells_of_case
 from assistant.cases.treatment import find_interventions
 from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
 from assistant.clinical_text.quantities import find_figures

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assistant.cases.ages import is_in_general
-from assistant.cases.clauses import find_clauses
-from assistant.cases.spans import Span
+from assistant.cases.clauses import Span, find_clauses
 from assistant.reading.evidence import Sentence
 from assistant.verification.facts import read_facts
 

@@ -17,8 +17,8 @@ from index.errors import CaseciteError, WrongUseError
 from index.types import BuildReport
 
 if TYPE_CHECKING:
-    from index.building.build import Progress
     from index.maintenance.verify import VerifyReport
+    from index.progress import Progress
 
 SHOWN_REJECTIONS = 10
 UNCHANGED = "stopped; an index in use is unchanged"
@@ -154,8 +154,8 @@ def export(
     index: IndexOption = None,
 ) -> None:
     """Write all records, one JSON object a line; from them the same index can be built."""
-    from index.building.build import no_progress
     from index.maintenance.export import export_records, write_records
+    from index.progress import no_progress
     from index.search.search import open_index
 
     if output is None:

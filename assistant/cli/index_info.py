@@ -12,7 +12,8 @@ from typing import Any
 
 from index.maintenance.gc import measure_folder
 from index.overview import LibraryOverview, describe_library
-from index.search.search import Index, OpenBuild
+from index.search.search import Index
+from index.search.snapshot import Snapshot
 from index.storage.layout import MERGED_FILE, IndexLayout
 from index.storage.manifest import Manifest
 from index.text.cleaning import clean_text
@@ -81,7 +82,7 @@ def _with_rest(text: str, without: int) -> str:
     return "; ".join(filter(None, (text, f"{without:,} without" if without else ""))) or "none"
 
 
-def _describe_build(build: OpenBuild, manifest: Manifest) -> list[tuple[str, str]]:
+def _describe_build(build: Snapshot, manifest: Manifest) -> list[tuple[str, str]]:
     where = f"on the Chroma server at {manifest.chroma_url}" if manifest.chroma_url else "in the folder"
     rejected = (
         f"{manifest.rejected_count:,} rejected ({build.rejected_path})" if manifest.rejected_count else "0 rejected"
@@ -104,7 +105,7 @@ def _describe_folder(index: Index) -> list[tuple[str, str]]:
     return [("folder", f"{index.index_dir}: {builds}, {files:,} files, {size / 1e6:,.1f} MB")]
 
 
-def _count_merged(build: OpenBuild) -> int:
+def _count_merged(build: Snapshot) -> int:
     """How much input of the build was joined to another record."""
     with (build.build_dir / MERGED_FILE).open(encoding="utf-8") as lines:
         return sum(json.loads(line)["input"] == "merged" for line in lines)

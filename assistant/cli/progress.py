@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from index.building.build import Progress as ProgressCallback
+from index.progress import Progress as ProgressCallback
 
 LINE_EVERY_S = 10.0
 MIN_RATED_S = 1.0  # what is over sooner has no rate worth reading

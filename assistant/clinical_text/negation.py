@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 
 SCOPE_WORDS = 6
 _CUE = re.compile(
@@ -64,3 +66,27 @@ def _pairs(text: str) -> set[tuple[str, str]]:
 def count_denials(text: str) -> int:
     """How often a text denies something."""
     return sum(bool(_CUE.fullmatch(token)) for token in _TOKEN.findall(text.lower().replace("’", "'")))
+
+
+_ONLY_BESIDE = "* "
+
+
+@cache
+def opposite_groups() -> list[list[frozenset[str]]]:
+    """Lines of groups: words of one group mean the same, those of another group of the line the opposite."""
+    return [_read_groups(line) for line in _lines()]
+
+
+@cache
+def pair_opposites() -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Each group of words, and all words that are the opposite of them wherever they stand."""
+    lines = [_read_groups(line) for line in _lines() if not line.startswith(_ONLY_BESIDE)]
+    return [(group, frozenset().union(*groups) - group) for groups in lines for group in groups]
+
+
+def _read_groups(line: str) -> list[frozenset[str]]:
+    return [frozenset(group.split()) for group in line.removeprefix(_ONLY_BESIDE).split("|")]
+
+
+def _lines() -> list[str]:
+    return files("assistant.clinical_text").joinpath("opposites.txt").read_text("utf-8").splitlines()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from index.storage.lexical_index import analyse, background_frequency
+from index.text.terms import analyse, background_frequency
 
 # In a thousand biomedical abstracts: a word that opens a sentence and is rarer may be a name, capitals may be initials.
 _RARE_OPENER = 10

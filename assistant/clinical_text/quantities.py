@@ -11,8 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from index.text.folding import fold_text
-from index.text.normalisation import spell_numbers_as_digits
+from index.text.normalisation import fold_text, spell_numbers_as_digits
 
 _DASHES = "‐‑‒–—―−"
 _CHARACTERS = str.maketrans(

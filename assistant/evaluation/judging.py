@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.answer import Answer
 from assistant.clinical_text.quantities import normalise_text
 from assistant.evaluation.matching import holds_answer, is_gold_sentence
 from assistant.evaluation.questions import Question
-from assistant.types import Answer, Citation
+from assistant.types import Citation
 from index.types import Passage, Record
 
 ANSWER_CUTOFFS = {"answer_at_1": 1, "answer_at_3": 3, "answer_in_text": None}

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assistant.answer import Answer
 from assistant.evaluation.judging import Gold, find_gold_records, judge_answer, label_ranking, resolve_gold
 from assistant.evaluation.provenance import describe_run
 from assistant.evaluation.questions import Question, QuestionSet
 from assistant.evaluation.ranking import RANKING_DEPTH, measure_rankings
 from assistant.evaluation.report import Report, Row, summarise_rows
-from assistant.types import Answer, Turn
+from assistant.types import Turn
 from index.errors import WrongUseError
 from index.types import Passage
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assistant.answer import NOT_ADVICE, Answer
 from assistant.export.outline import TITLE, AnsweredQuestion, Reference, outline_conversation
 from assistant.export.word import write_docx
-from assistant.references.text import NOT_ADVICE, escape_markdown, markdown_link
-from assistant.types import Answer
+from assistant.references.text import escape_markdown, markdown_link
 
 
 def conversation_to_markdown(answers: Sequence[Answer]) -> str:

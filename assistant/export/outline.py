@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from assistant.answer import Answer, split_marks
 from assistant.references.styles import format_references
-from assistant.references.text import record_links, split_marks
-from assistant.types import Answer, Citation
+from assistant.references.text import record_links
+from assistant.types import Citation
 from index.errors import WrongUseError
 from index.text.cleaning import clean_line
 from index.types import Record

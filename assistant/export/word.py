@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from assistant.answer import NOT_ADVICE
 from assistant.export.outline import TITLE, AnsweredQuestion, Outline, Reference
-from assistant.references.text import NOT_ADVICE
 
 if TYPE_CHECKING:
     from docx.document import Document

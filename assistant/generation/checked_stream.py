@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assistant.answer import Mode
 from assistant.generation.chat_models import ChatModelError
 from assistant.generation.prompting import is_abstention
 from assistant.reading.reader import Reader
-from assistant.types import Evidence, Mode
+from assistant.types import Evidence
 from assistant.verification.checker import CheckedDraft, DraftChecker
 from assistant.verification.draft_claims import DraftClaim, DraftReader
 from prompts import ABSTAIN_SENTENCE

@@ -9,9 +9,9 @@ from assistant.generation.chat_models import ChatModel, ChatModelError, ModelReq
 from assistant.reading.evidence import harmless_title
 from assistant.types import Evidence, Turn
 from assistant.verification.facts import find_missing, read_facts
-from index.storage.lexical_index import analyse
 from index.text.cleaning import clean_text
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
+from index.text.terms import analyse
 from prompts import ABSTAIN_SENTENCE, load_prompt
 
 MAX_EVIDENCE = 12

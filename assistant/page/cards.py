@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from assistant.answer import group_by_record
 from assistant.page.conversation import Conversation, Exchange, anchor
 from assistant.page.templating import fill
 from assistant.references import format_references
-from assistant.references.text import group_by_record, record_links
+from assistant.references.text import record_links
 from assistant.types import Citation
 from index.types import Record, Section
 

@@ -8,17 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+from assistant.answer import NOT_ADVICE, Answer, AnswerEvent, group_by_record, split_marks
 from assistant.cases.suggestions import Refusal
-from assistant.references.text import (
-    NOT_ADVICE,
-    RETRACTED_NOTE,
-    escape_markdown,
-    group_by_record,
-    link_text,
-    record_marks,
-    split_marks,
-)
-from assistant.types import Answer, AnswerEvent, Citation, Turn
+from assistant.references.text import RETRACTED_NOTE, escape_markdown, link_text, record_marks
+from assistant.types import Citation, Turn
 from assistant.understanding.list_questions import asks_for_list
 from index.text.cleaning import clean_text
 from index.types import Filters, Record

@@ -10,7 +10,7 @@ from assistant.assistant import Assistant
 from assistant.page.templating import fill
 from assistant.references.text import RETRACTED_NOTE
 from index.corpus_map import CorpusMap, map_corpus
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 
 _PICK_SCRIPT = """
 const pick = (event) => {
@@ -28,7 +28,7 @@ class MapTab:
     def __init__(self, assistant: Assistant, tab: gr.Tab) -> None:
         """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
-        self._drawn: WeakKeyDictionary[OpenBuild, str] = WeakKeyDictionary()
+        self._drawn: WeakKeyDictionary[Snapshot, str] = WeakKeyDictionary()
         self.map = gr.HTML(
             '<p class="hint">The map is being drawn.</p>',
             elem_id="corpus-map",

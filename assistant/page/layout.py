@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.answer import NOT_ADVICE
 from assistant.api.admission import Traffic
 from assistant.api.settings import PageSettings
 from assistant.assistant import Assistant
@@ -15,7 +16,6 @@ from assistant.page.chat import ChatTab
 from assistant.page.corpus_map import MapTab
 from assistant.page.library import LibraryTab, read_overview
 from assistant.page.templating import fill
-from assistant.references.text import NOT_ADVICE
 
 TITLE = "casecite"
 ASK_TAB = "ask"

@@ -16,7 +16,7 @@ from assistant.page.templating import fill
 from index.building.build import build_index
 from index.errors import CaseciteError
 from index.overview import LibraryOverview, describe_library, read_rejections
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.text.cleaning import clean_line
 from index.types import BuildReport, Rejection
 
@@ -25,7 +25,7 @@ SHOWN_DATABASES = 10
 SHOWN_REJECTIONS = 100
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _LOG = logging.getLogger(__name__)
-_overviews: WeakKeyDictionary[OpenBuild, LibraryOverview] = WeakKeyDictionary()
+_overviews: WeakKeyDictionary[Snapshot, LibraryOverview] = WeakKeyDictionary()
 
 
 class LibraryTab:
@@ -121,7 +121,7 @@ def _count_input(report: BuildReport) -> list[tuple[str, int, str]]:
     ]
 
 
-def read_overview(build: OpenBuild) -> LibraryOverview:
+def read_overview(build: Snapshot) -> LibraryOverview:
     """The overview of a build, counted once, since a build never changes."""
     if build not in _overviews:
         _overviews[build] = describe_library(build)

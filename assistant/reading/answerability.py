@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from assistant.clinical_text.drug_names import drug_names
+from assistant.clinical_text.medical_names import drug_names
 from assistant.reading.evidence import ReadRecord
-from assistant.understanding.list_questions import measure_coverage
-from index.search.search import OpenBuild
-from index.storage.lexical_index import analyse
+from assistant.reading.lists import measure_coverage
+from index.search.snapshot import Snapshot
+from index.text.terms import analyse
 
 
 class GateFeatures(NamedTuple):
@@ -59,7 +59,7 @@ class Calibration(BaseModel):
         return 1 / (1 + math.exp(-logit))
 
 
-def estimate_answerable(query: str, read: Sequence[ReadRecord], build: OpenBuild) -> float:
+def estimate_answerable(query: str, read: Sequence[ReadRecord], build: Snapshot) -> float:
     """The probability that the answer made from the records is right.
 
     It is 0 where nothing was found, and where the query names a drug that stands in no record.
@@ -69,7 +69,7 @@ def estimate_answerable(query: str, read: Sequence[ReadRecord], build: OpenBuild
     return read_calibration().confidence(measure_features(query, read[0], build))
 
 
-def names_unknown_drug(query: str, build: OpenBuild) -> bool:
+def names_unknown_drug(query: str, build: Snapshot) -> bool:
     """Whether a drug of the query stands in no record, nor anything that it may be a misspelling of.
 
     So it is for 2 of 584 answerable training questions that name one (docs/log.md).
@@ -78,7 +78,7 @@ def names_unknown_drug(query: str, build: OpenBuild) -> bool:
     return any(not build.document_frequency(term) and not build.corrections(term) for term in terms)
 
 
-def measure_features(query: str, best: ReadRecord, build: OpenBuild) -> GateFeatures:
+def measure_features(query: str, best: ReadRecord, build: Snapshot) -> GateFeatures:
     """The features of a query and the best record that was read for it."""
     weights = {term: build.term_weight(term) for term in analyse(query)}
     unseen = sum(weight for term, weight in weights.items() if not build.document_frequency(term))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from assistant.reading.reader import Reader, Reading
 from assistant.reading.rows import Report
 from assistant.types import Evidence, QuotedField
 from index.text.sentences import split_sentences
+from index.text.terms import analyse
 from index.types import Passage, Record
 
 MAX_EVIDENCE = 24
@@ -195,3 +196,52 @@ def is_background(record: Record, sentence: Sentence) -> bool:
     """Whether a sentence stands in a section on what was known before, or on why the case is reported."""
     section = record.section_at(sentence.start) if sentence.field == "abstract" else None
     return section is not None and not _BACKGROUND_LABEL_WORDS.isdisjoint(section.casefold().split())
+
+
+READER_WEIGHT = 0.5
+# Half of a question's words are soon shared by chance; what is beyond that counts.
+USUAL_SHARE = 0.5
+SHARED_WEIGHT = 8.0
+FIGURE_WEIGHT = 0.5
+_FIGURE_WORDS = frozenset(
+    analyse(
+        "age amount change concentration count days decrease dose dosage drop duration fall far fast frequently height "
+        "high hours increase interval length level long low many months much number often old percentage quickly rate "
+        "rise score size soon titer titre value volume weeks weight years"
+    )
+)
+
+
+def weigh_sentences(
+    query: str, read: Iterable[ReadRecord], term_weight: Callable[[str], float]
+) -> tuple[ReadRecord, ...]:
+    """The records with logits that count, beside the reader's, what else speaks for each sentence.
+
+    `term_weight` says how telling an analysed term is.
+    """
+    weights = {term: term_weight(term) for term in analyse(query)}
+    figure_weight = FIGURE_WEIGHT * asks_for_figure(query)
+
+    def weigh(text: str, logit: float) -> float:
+        beyond = max(0.0, share_of_words(text, weights) - USUAL_SHARE)
+        return READER_WEIGHT * logit + SHARED_WEIGHT * beyond + figure_weight * any(map(str.isdigit, text))
+
+    return tuple(
+        replace(
+            item,
+            logits=tuple(
+                weigh(sentence.text, logit) for sentence, logit in zip(item.sentences, item.logits, strict=True)
+            ),
+        )
+        for item in read
+    )
+
+
+def share_of_words(text: str, weights: dict[str, float]) -> float:
+    """The share of weighted terms that stand in a text, 0 to 1."""
+    return sum(weights.get(term, 0.0) for term in set(analyse(text))) / (sum(weights.values()) or 1.0)
+
+
+def asks_for_figure(query: str) -> bool:
+    """Whether a number is likely to be the answer."""
+    return not _FIGURE_WORDS.isdisjoint(analyse(query))

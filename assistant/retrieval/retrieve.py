@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from assistant.reading.lists import LISTED_DEPTH
 from assistant.types import Turn
-from assistant.understanding.list_questions import LISTED_DEPTH, asks_for_list, topic_of
+from assistant.understanding.list_questions import asks_for_list, topic_of
 from assistant.understanding.query_rewriting import StandaloneQuery, condense, first_statement, refers_back
-from index.search.search import OpenBuild
-from index.storage.lexical_index import analyse
-from index.text.folding import fold_text
+from index.search.snapshot import Snapshot
+from index.text.normalisation import fold_text
+from index.text.terms import analyse
 from index.types import Filters, Passage
 
 # The score of the case that a conversation is about, where the search gives its best record 1.
@@ -44,7 +45,7 @@ class Retrieved:
 def retrieve(
     question: str,
     history: tuple[Turn, ...],
-    build: OpenBuild,
+    build: Snapshot,
     top_k: int,
     filters: Filters | None,
     condensed: str | None = None,
@@ -77,7 +78,7 @@ def _complete(question: str, history: tuple[Turn, ...], spoken_of: Passage | Non
     return condense(question, history, spoken_of.record.text if spoken_of else "")
 
 
-def _find_spoken_of(history: tuple[Turn, ...], build: OpenBuild, filters: Filters | None) -> Passage | None:
+def _find_spoken_of(history: tuple[Turn, ...], build: Snapshot, filters: Filters | None) -> Passage | None:
     """The record that the last answer quotes first, or that holds nearly all words of its first statement.
 
     None where it says nothing, or the filters let no such record through.

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from assistant.types import Turn
 from index.errors import WrongUseError
-from index.storage.lexical_index import analyse, background_frequency
 from index.text.cleaning import clean_text
+from index.text.terms import analyse, background_frequency
 
 MAX_QUESTION_CHARS = 2_000
 # A question with fewer words of its own than this cannot name a case, unless one of them is rare.

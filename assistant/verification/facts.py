@@ -9,11 +9,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from assistant.clinical_text.drug_names import drug_names
-from assistant.clinical_text.negation import count_denials, read_polarities
-from assistant.clinical_text.opposites import pair_opposites
+from assistant.clinical_text.medical_names import drug_names
+from assistant.clinical_text.negation import count_denials, pair_opposites, read_polarities
 from assistant.clinical_text.quantities import find_figures, find_rates, normalise_text
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 
 _SEXES = {
     "male": frozenset({"male", "man", "men", "boy", "boys", "he", "him", "his", "himself", "gentleman", "father"}),

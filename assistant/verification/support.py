@@ -27,8 +27,8 @@ from assistant.reading.reader import Reader
 from assistant.types import Evidence, Place
 from assistant.verification.facts import Fact, Facts, find_missing, find_turned, read_facts
 from assistant.verification.swaps import find_exchanged
-from index.storage.lexical_index import analyse
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
+from index.text.terms import analyse
 from index.types import Record
 
 # The share of a claim's words that its sentences, or the title, must hold, and the share that the sentences alone must

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from assistant.clinical_text.opposites import opposite_groups
+from assistant.clinical_text.negation import opposite_groups
 from assistant.clinical_text.quantities import in_digits, place_figures
-from index.storage.lexical_index import analyse
+from index.text.terms import analyse
 
 # Words that tell which figure is meant although they tell nothing else.
 _TELLING = frozenset({"from", "to", "/", "x", "-", "±"})

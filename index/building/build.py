@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from index.building.indexing import Progress
 from index.building.merging import Intake
 from index.building.provenance import Origin, remember_origin
 from index.building.run import BuildRun
 from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
 from index.ingest.formats import FORMAT_NAMES
 from index.ingest.readers import STDIN, read_sources
-from index.search.search import OpenBuild, open_build
+from index.progress import Progress, no_progress
+from index.search.snapshot import Snapshot, open_build
 from index.settings import IndexSettings, index_settings
 from index.storage.integrity import require_sound
 from index.storage.layout import RECORDS_FILE, IndexLayout
@@ -121,7 +121,7 @@ def _build(
     return run.report(manifest, time.monotonic() - started)
 
 
-def _open_sound(layout: IndexLayout, settings: IndexSettings, progress: Progress) -> OpenBuild:
+def _open_sound(layout: IndexLayout, settings: IndexSettings, progress: Progress) -> Snapshot:
     """The live build. A damaged one is refused: an update copies its files, and would take them for sound."""
     build = open_build(layout.current_build(), settings)
     require_sound(build.build_dir, build.manifest, progress)
@@ -200,10 +200,6 @@ def remove_build(build_dir: Path, chroma_url: str | None) -> None:
 def _absolute(paths: Sequence[str | Path]) -> list[str]:
     """The paths as they can be found again from another folder."""
     return [str(path) if str(path) == STDIN else str(Path(path).absolute()) for path in paths]
-
-
-def no_progress(step: str, done: int, total: int | None) -> None:
-    """Show nothing."""
 
 
 def _nothing_to_build(paths: Sequence[str | Path], count: int, rejected: Sequence[Rejection]) -> WrongUseError:

@@ -12,16 +12,13 @@ import numpy as np
 
 from index.embedding.embedder import Embedder, Vectors
 from index.ingest.chunking import WINDOW_CHARS, embedding_text
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.storage.abbreviation_store import AbbreviationStore
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.layout import VECTORS_FILE
 from index.storage.lexical_index import LexicalIndex
 from index.storage.vector_store import VectorStore
 from index.types import Chunk, Record
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the step, how much of it is done, and of how much (None where that is not known)."""
 
 # Texts are sorted by length over this many chunks before they are batched: padding is small, memory stays bounded.
 CHUNKS_A_STEP = 1_024
@@ -96,7 +93,7 @@ def _by_record(step: Step, rows: Vectors) -> dict[str, Vectors]:
 
 
 def plan_steps(
-    records: Iterable[tuple[Record, list[Chunk]]], previous: OpenBuild | None, embedder: Embedder
+    records: Iterable[tuple[Record, list[Chunk]]], previous: Snapshot | None, embedder: Embedder
 ) -> Iterator[Step]:
     """Records in groups of at least CHUNKS_A_STEP chunks (but for the last), with the vectors that can be carried over.
 
@@ -121,14 +118,14 @@ def _group(records: Iterable[tuple[Record, list[Chunk]]]) -> Iterator[list[tuple
         yield group
 
 
-def _plan_step(group: Sequence[tuple[Record, list[Chunk]]], previous: OpenBuild | None) -> Step:
+def _plan_step(group: Sequence[tuple[Record, list[Chunk]]], previous: Snapshot | None) -> Step:
     carried = _carried_vectors(group, previous) if previous else {}
     chunks = [(record, chunk) for record, chunks in group for chunk in chunks]
     texts = {chunk.chunk_id: embedding_text(record, chunk) for record, chunk in chunks if chunk.chunk_id not in carried}
     return Step([record for record, _ in group], chunks, carried, texts)
 
 
-def _carried_vectors(group: Sequence[tuple[Record, list[Chunk]]], previous: OpenBuild) -> dict[str, Vectors]:
+def _carried_vectors(group: Sequence[tuple[Record, list[Chunk]]], previous: Snapshot) -> dict[str, Vectors]:
     before = {record.record_id: _find_same_text(record, previous) for record, _ in group}
     stored = previous.record_vectors([name for name in before.values() if name])
     return {
@@ -139,7 +136,7 @@ def _carried_vectors(group: Sequence[tuple[Record, list[Chunk]]], previous: Open
     }
 
 
-def _find_same_text(record: Record, previous: OpenBuild) -> str | None:
+def _find_same_text(record: Record, previous: Snapshot) -> str | None:
     """The id under which an earlier build holds a record of the same text."""
     found = (previous.get_record(name) for name in (record.record_id, *record.other_ids))
     return next((known.record_id for known in found if known and known.content_hash == record.content_hash), None)

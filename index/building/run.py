@@ -10,12 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from index.building.distributed import embed_with_ray
-from index.building.indexing import Progress, Stores, embed_ahead, plan_steps
+from index.building.indexing import Stores, embed_ahead, plan_steps
 from index.building.merging import Intake
 from index.embedding.embedder import Embedder, load_embedder
 from index.errors import BuildFailedError
 from index.ingest.chunking import WINDOW_CHARS
-from index.search.search import OpenBuild
+from index.progress import Progress
+from index.search.snapshot import Snapshot
 from index.settings import IndexSettings
 from index.storage.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, seal_files
 from index.storage.manifest import Manifest
@@ -37,9 +38,7 @@ RECORDS_A_DELETION = 1_000
 class BuildRun:
     """Fills a build folder. With a build before, what is the same in both is taken from it."""
 
-    def __init__(
-        self, build_dir: Path, settings: IndexSettings, previous: OpenBuild | None, progress: Progress
-    ) -> None:
+    def __init__(self, build_dir: Path, settings: IndexSettings, previous: Snapshot | None, progress: Progress) -> None:
         """Take an empty folder, and the build that is updated."""
         self._build_dir = build_dir
         self._settings = settings
@@ -71,7 +70,7 @@ class BuildRun:
             seal_vectors(self._build_dir / "vectors")
         return manifest.model_copy(update={"files": seal_files(self._build_dir)})
 
-    def _differs(self, previous: OpenBuild) -> bool:
+    def _differs(self, previous: Snapshot) -> bool:
         self._outdated_count, written_count = self._records.compare(previous.records_path)
         return bool(self._outdated_count or written_count or self._intake.tally.rejected_count)
 
@@ -110,7 +109,7 @@ class BuildRun:
         finally:
             stores.close()
 
-    def _reusable_build(self, embedder: Embedder) -> OpenBuild | None:
+    def _reusable_build(self, embedder: Embedder) -> Snapshot | None:
         """The build before, if copies of its files are a better start than none."""
         previous = self._previous
         if previous is None or previous.manifest.chroma_url or self._settings.chroma_url:
@@ -165,7 +164,7 @@ class BuildRun:
         )
 
 
-def _delete_outdated(records: RecordStore, base: OpenBuild, stores: Stores) -> int:
+def _delete_outdated(records: RecordStore, base: Snapshot, stores: Stores) -> int:
     """Take out of copied stores what a record says no more; how many chunks that were."""
     count = 0
     outdated = (found for name in records.outdated() if (found := base.get_chunks(name)))

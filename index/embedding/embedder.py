@@ -151,15 +151,6 @@ def has_fast_bfloat16() -> bool:
 
 
 @cache
-def plain_words() -> frozenset[str]:
-    """The words that the packaged model's vocabulary holds whole: some 20,000 of plain English."""
-    from tokenizers import Tokenizer
-
-    vocabulary = Tokenizer.from_file(str(packaged_model() / "tokenizer.json")).get_vocab()
-    return frozenset(word for word in vocabulary if word.isalpha())
-
-
-@cache
 def packaged_model() -> Path:
     """The folder of the packaged MiniLM, its weights checked.
 

@@ -17,7 +17,7 @@ from index.fetch.settings import FetchSettings, fetch_settings
 from index.fetch.source import Source
 
 if TYPE_CHECKING:
-    from index.building.build import Progress
+    from index.progress import Progress
 
 SourceName = Literal["pubmed", "europepmc"]
 

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from index.text.cleaning import clean_line, clean_text
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
 from index.types import Section
 
 

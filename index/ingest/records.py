@@ -18,7 +18,7 @@ from index.ingest.formats.raw_record import RawRecord
 from index.ingest.markup import PlainAbstract, read_abstract, read_inline
 from index.ingest.readers import read_sources
 from index.text.cleaning import clean_line, clean_text
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
 from index.types import Record, Rejection, Section
 
 MAX_ABSTRACT_CHARS = 100_000

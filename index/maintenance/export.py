@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from index.building.build import Progress, no_progress
 from index.errors import WrongUseError
-from index.search.search import OpenBuild, open_index
+from index.progress import Progress, no_progress
+from index.search.search import open_index
+from index.search.snapshot import Snapshot
 from index.storage.layout import replacing
 from index.storage.read_errors import naming_damage
 from index.types import Record
@@ -34,7 +35,7 @@ def export_records(output: str | Path, index_dir: str | Path | None = None, prog
         raise WrongUseError(f"cannot write {path}: {reason}", remedy="choose another --output file") from error
 
 
-def write_records(build: OpenBuild, stream: IO[str], progress: Progress) -> int:
+def write_records(build: Snapshot, stream: IO[str], progress: Progress) -> int:
     """Write every record of a build, a JSON object a line; how many there are.
 
     Raises:
@@ -47,7 +48,7 @@ def write_records(build: OpenBuild, stream: IO[str], progress: Progress) -> int:
     return count
 
 
-def _read_records(build: OpenBuild) -> Iterator[Record]:
+def _read_records(build: Snapshot) -> Iterator[Record]:
     with naming_damage(build.build_dir):
         for record, _ in build.iter_records():
             yield record

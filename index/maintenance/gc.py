@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from index.building.build import Progress, no_progress, remove_build
+from index.building.build import remove_build
+from index.progress import Progress, no_progress
 from index.settings import index_settings
 from index.storage.integrity import require_sound
 from index.storage.layout import IndexLayout

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from index.building.build import Progress, no_progress, run_build
+from index.building.build import run_build
 from index.building.deduplication import identity_keys
 from index.building.merging import Intake
 from index.building.provenance import Origin
@@ -19,7 +19,8 @@ from index.embedding.embedder import Embedder
 from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.ingest.chunking import chunk_record
 from index.ingest.readers import STDIN, read_sources
-from index.search.search import OpenBuild
+from index.progress import Progress, no_progress
+from index.search.snapshot import Snapshot
 from index.settings import IndexSettings, index_settings
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.integrity import BuildState, examine_build, read_either_manifest
@@ -177,7 +178,7 @@ def _make_again(
     return run_build(layout, settings, make, origin, None)
 
 
-class _SoundParts(OpenBuild):
+class _SoundParts(Snapshot):
     """The records and vectors of a build whose other parts may be damaged."""
 
     def __init__(self, build_dir: Path, manifest: Manifest) -> None:
@@ -209,7 +210,7 @@ class _CopyRun(BuildRun):
                 self._progress("copying records", count, total)
         intake.tally.unchanged = total
 
-    def _differs(self, previous: OpenBuild) -> bool:
+    def _differs(self, previous: Snapshot) -> bool:
         return True
 
     def _reusable_build(self, embedder: Embedder) -> None:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from index.building.build import Progress, no_progress
 from index.building.run import MIN_SELF_RECALL, SELF_RECALL_SAMPLE, count_self_recall
 from index.errors import IndexMismatchError, NoIndexError
 from index.maintenance.repair import find_build, plan_healing
+from index.progress import Progress, no_progress
 from index.settings import index_settings
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.integrity import BuildState, Finding, examine_build, find_damage

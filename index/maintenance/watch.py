@@ -12,9 +12,10 @@ from stat import S_ISREG
 from threading import Event
 from typing import NamedTuple
 
-from index.building.build import Progress, build_index, no_progress
+from index.building.build import build_index
 from index.errors import CaseciteError, WrongUseError
 from index.ingest.formats import RECORD_SUFFIXES
+from index.progress import Progress, no_progress
 from index.settings import index_settings
 from index.storage.layout import IndexLayout
 from index.types import BuildReport

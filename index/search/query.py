@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.storage.abbreviation_store import find_short_forms
-from index.storage.lexical_index import analyse
 from index.text.cleaning import clean_text
 from index.text.normalisation import spell_out_ages
+from index.text.terms import analyse
 
 CORRECTION_WEIGHT = 0.8
 LONG_FORM_WEIGHT = 0.5

@@ -13,7 +13,7 @@ from index.storage.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, VECTO
 from index.storage.manifest import COPY_NAME, FILE_NAME, Manifest, read_manifest
 
 if TYPE_CHECKING:
-    from index.building.build import Progress
+    from index.progress import Progress
 
 BLOCK_BYTES = 1_048_576
 DIFFERS = "differs from what was built"

@@ -7,22 +7,19 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tantivy
 
-from index.text.folding import fold_text
-from index.text.normalisation import fold_wording
+from index.text.normalisation import fold_text, fold_wording
 from index.text.spelling import SAME_BEGINNING, nearest_words
+from index.text.terms import make_analyzer
 from index.types import Filters, Record
 
 _ANALYZER = "english"
 _MAX_NEIGHBOURS = 2_000  # the most frequent ones
 _HEAP_BYTES = 64_000_000
-BACKGROUND_RECORDS = 1_000
 # The text twice: with and without how often a term stands in it. tantivy's k1 is fixed and counts repetition too high
 # for questions about one case; the mean of both does what a lower k1 would.
 _TEXT_FIELDS = ("text", "presence")
@@ -33,7 +30,7 @@ class LexicalIndex:
 
     def __init__(self, index: tantivy.Index, path: Path) -> None:
         """Take an open index and its folder; `create` and `open` make one from a path."""
-        index.register_tokenizer(_ANALYZER, _analyzer())
+        index.register_tokenizer(_ANALYZER, make_analyzer())
         self._index = index
         self._path = path
 
@@ -165,49 +162,6 @@ def _share_files(path: Path) -> None:
     shared = stat.S_IMODE(path.stat().st_mode) & ~0o111
     for name in ("meta.json", ".managed.json"):
         (path / name).chmod(shared)
-
-
-def analyse(text: str) -> list[str]:
-    """The terms of a text as the index holds them: one spelling, no accents, stemmed; no stop or question words."""
-    return list(_query_analyzer().analyze(fold_wording(text)))
-
-
-def background_frequency(term: str) -> int:
-    """In how many of a thousand biomedical abstracts an analysed term stands (`benchmarks/count_terms.py`)."""
-    return _background().get(term, 0)
-
-
-@cache
-def _background() -> dict[str, int]:
-    rows = (line.split("\t") for line in _data("term_frequencies.tsv"))
-    return {term: int(count) for term, count in rows}
-
-
-@cache
-def _stop_words() -> list[str]:
-    return _data("stop_words.txt")
-
-
-def _data(name: str) -> list[str]:
-    return files("index.text").joinpath(name).read_text("utf-8").split("\n")[:-1]
-
-
-@cache
-def _query_analyzer() -> tantivy.TextAnalyzer:
-    return _analyzer()
-
-
-def _analyzer() -> tantivy.TextAnalyzer:
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    filters = (
-        tantivy.Filter.remove_long(80),
-        tantivy.Filter.ascii_fold(),
-        tantivy.Filter.custom_stopword(_stop_words()),
-        tantivy.Filter.stemmer("english"),
-    )
-    for step in filters:
-        builder = builder.filter(step)
-    return builder.build()
 
 
 def _schema() -> tantivy.Schema:

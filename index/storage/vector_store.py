@@ -19,7 +19,7 @@ import numpy as np
 from index.embedding.embedder import Vectors
 from index.errors import CaseciteError, NoIndexError
 from index.storage.read_errors import first_line
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
 from index.types import Chunk, Filters, Record
 
 if TYPE_CHECKING:

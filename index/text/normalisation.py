@@ -79,3 +79,8 @@ def _fold_word(word: str) -> str:
     for pattern, replacement in _SPELLINGS:
         word = pattern.sub(replacement, word)
     return word
+
+
+def fold_text(text: str) -> str:
+    """The text in one form for comparison: NFKC, case folded, white space as single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from assistant import Assistant, Turn
+from assistant.answer import Answer
 from assistant.evaluation import read_questions
 from assistant.feedback import MAX_COMMENT_CHARS, FeedbackStore, export_questions
 from assistant.settings import AssistantSettings
-from assistant.types import Answer
 from index.errors import WrongUseError
 from index.types import Filters
 from tests.conftest import Casecite

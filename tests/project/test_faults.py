@@ -140,7 +140,7 @@ def test_chroma_is_done_without(
     refusal = assistant.ask(SILENT)
     assert refusal.text == ABSTAIN_SENTENCE
     assert BY_WORDS in refusal.warnings[0]
-    assert [BY_WORDS in record.getMessage() for record in caplog.records if record.name == "index.search.search"] == [
+    assert [BY_WORDS in record.getMessage() for record in caplog.records if record.name == "index.search.snapshot"] == [
         True
     ]
     assert {passage.stage for passage in assistant.index.search(BMD)} == {"lexical"}

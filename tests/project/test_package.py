@@ -92,7 +92,7 @@ def test_demo_digests_copy_no_run_of_seven_words_and_keep_the_source_facts(share
     import gzip
 
     from index.ingest.markup import read_abstract
-    from index.text.folding import fold_text
+    from index.text.normalisation import fold_text
 
     with gzip.open(f"{shared_data}/cases/records.jsonl.gz", "rt", encoding="utf-8") as stream:
         sources = {record["id"]: record for record in map(json.loads, stream)}

@@ -23,7 +23,7 @@ import numpy as np
 from index import BuildReport, build_index, open_index
 from index.building.build import Mode
 from index.errors import CaseciteError
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.storage.layout import IndexLayout
 from index.storage.manifest import read_manifest
 from tests.support.forkserver import PROCESSES, take_settings
@@ -163,7 +163,7 @@ def read_state(index_dir: Path, embedder: Path) -> State:
     return ask(build)
 
 
-def ask(build: OpenBuild) -> State:
+def ask(build: Snapshot) -> State:
     """The records of a build; a question finds the same ones."""
     records = {record.record_id: record.abstract for record, _ in build.iter_records()}
     passages = build.search(QUESTION, top_k=len(records) + 1)

@@ -14,7 +14,7 @@ from index.ingest.formats.json_text import JsonText, NotJsonError, load_line
 from index.ingest.formats.raw_record import RawRecord, excerpt
 from index.ingest.formats.text import MAX_ENTRY_CHARS, TOO_LONG, open_text
 from index.ingest.markup import read_abstract
-from index.text.folding import fold_text
+from index.text.normalisation import fold_text
 from index.types import Rejection
 
 # Around an abstract that an aggregator repeats as text stand its headings and lines such as a citation count.

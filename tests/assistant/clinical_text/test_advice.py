@@ -10,11 +10,11 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from assistant import Answer, Assistant
+from assistant.answer import NOT_ADVICE
 from assistant.api.langchain import CaseReportChat
 from assistant.api.schemas import describe_answer
 from assistant.clinical_text.advice import ADVICE_LEAD, ADVICE_WARNING, asks_for_advice, find_advice, recommends
 from assistant.page.conversation import Exchange, as_messages
-from assistant.references.text import NOT_ADVICE
 from index import build_index
 from prompts import load_prompt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.clinical_text.drug_names import drug_names
+from assistant.clinical_text.medical_names import drug_names
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assistant.answer import Answer
 from assistant.cli.evaluate_command import evaluate_files
 from assistant.evaluation import Report, compare_reports, evaluate, read_questions, read_report, render_report
 from assistant.evaluation.intervals import estimate_difference, estimate_mean
@@ -17,7 +18,7 @@ from assistant.evaluation.judging import find_gold_records, judge_answer, label_
 from assistant.evaluation.questions import FileInfo, Question, QuestionSet
 from assistant.evaluation.ranking import measure_rankings
 from assistant.evaluation.report import Row, summarise_rows
-from assistant.types import Answer, Citation
+from assistant.types import Citation
 from index import DEMO_RECORDS
 from index.errors import WrongUseError
 from index.types import Chunk, Filters, Passage, Record

@@ -8,10 +8,9 @@ from typing import cast
 import pytest
 
 from assistant.generation.quotes import MAX_QUOTED_CHARS, draft_quotes
-from assistant.reading.evidence import choose, gather_evidence, read_passages, reorder, split_record
+from assistant.reading.evidence import choose, gather_evidence, read_passages, reorder, split_record, weigh_sentences
 from assistant.reading.reader import Reader, Reading, load_reader
 from assistant.reading.rows import Report
-from assistant.reading.weighing import weigh_sentences
 from assistant.types import Evidence
 from assistant.verification.checker import DraftChecker
 from index.types import Chunk, Passage, Record, Section

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assistant import Assistant
-from assistant.understanding.list_questions import abbreviated_genera, asks_for_list, topic_of
+from assistant.reading.lists import abbreviated_genera
+from assistant.understanding.list_questions import asks_for_list, topic_of
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from index.building.deduplication import merge_records
 from index.building.merging import Intake, Tally
 from index.errors import WrongUseError
 from index.ingest.readers import read_sources
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.storage.record_store import RecordStore
 
 Raw = Mapping[str, Any]
@@ -464,7 +464,7 @@ class Library:
         return write_file(self.folder / f"week-{next(self.numbers)}.jsonl", *raws)
 
     @property
-    def live(self) -> OpenBuild:
+    def live(self) -> Snapshot:
         return open_index(self.folder / "index").current()
 
     @property

@@ -25,7 +25,7 @@ from index.building.indexing import plan_steps
 from index.embedding.embedder import Embedder, load_embedder
 from index.errors import BuildFailedError, WrongUseError
 from index.ingest.chunking import chunk_record
-from index.search.search import OpenBuild
+from index.search.snapshot import Snapshot
 from index.storage.lexical_index import LexicalIndex
 from index.storage.vector_store import VectorStore
 
@@ -100,7 +100,7 @@ def all_rows(build_dir: Path) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def chroma_vectors(build: OpenBuild) -> dict[str, bytes]:
+def chroma_vectors(build: Snapshot) -> dict[str, bytes]:
     store = VectorStore.open(build.build_dir / "vectors", build.manifest.collection)
     ids = [chunk.chunk_id for _, chunks in build.iter_records() for chunk in chunks]
     with closing(store):

@@ -54,7 +54,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
 READ = """
 import re, sys
 from pathlib import Path
-from index.sources import read_sources
+from index.ingest.readers import read_sources
 small, large = sys.argv[1].split("|"), sys.argv[2].split("|")
 def peak_kb(paths):
     count = sum(1 for _ in read_sources(paths))

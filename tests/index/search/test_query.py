@@ -10,9 +10,10 @@ import pytest
 from index import Index, build_index, open_index
 from index.search.query import read_query
 from index.storage.abbreviation_store import AbbreviationStore, explained, find_short_forms
-from index.storage.lexical_index import LexicalIndex, analyse
+from index.storage.lexical_index import LexicalIndex
 from index.text.normalisation import spell_out_ages
 from index.text.spelling import count_slips, nearest_words
+from index.text.terms import analyse
 from index.types import Record
 
 

@@ -19,7 +19,8 @@ import pytest
 from assistant import Assistant
 from index import DEMO_RECORDS, Filters, Record, build_index, open_index, remove_records
 from index.errors import NoIndexError
-from index.search.search import RETRY_S, Index
+from index.search.search import Index
+from index.search.snapshot import RETRY_S
 from index.storage.layout import IndexLayout
 from index.storage.vector_store import VectorStore, drop_collection
 from index.types import Chunk
@@ -362,7 +363,7 @@ class TestServer:
         finally:
             chroma_server.start()
         assert_found_by_words(index, "no Chroma server answers")  # it is not asked again at once
-        monkeypatch.setattr("index.search.search.time.monotonic", lambda: time.monotonic_ns() / 1e9 + RETRY_S)
+        monkeypatch.setattr("index.search.snapshot.time.monotonic", lambda: time.monotonic_ns() / 1e9 + RETRY_S)
         assert index.current().find("rash after cider").warnings == ()
         assert [passage.stage for passage in index.search("rash after cider")] == ["hybrid"]
         assert build_index([source], index_dir, mode="update").record_count == 2
