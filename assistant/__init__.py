@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.answer import Answer, AnswerEvent
+    from assistant.answers import Answer, AnswerEvent
     from assistant.assistant import Assistant, answer
     from assistant.types import Citation, Claim, Evidence, Turn
     from index.errors import CaseciteError
@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Answer": "assistant.answer",
-    "AnswerEvent": "assistant.answer",
+    "Answer": "assistant.answers",
+    "AnswerEvent": "assistant.answers",
     "Assistant": "assistant.assistant",
     "CaseciteError": "index.errors",
     "Filters": "index.types",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from assistant.answer import Answer, AnswerEvent
+from assistant.answers import Answer, AnswerEvent
 from assistant.cases import CaseTable, tabulate_cases
 from assistant.generation.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
 from assistant.pipeline import Inquiry

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from assistant.answer import Answer, Status
+from assistant.answers import Answer, Status
 from assistant.evaluation.questions import UNANSWERABLE, UNJUDGED
 from assistant.types import Citation, QuotedField, Turn
 from index.errors import WrongUseError

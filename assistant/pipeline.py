@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from assistant.answer import Answer, Mode, Status, warn_of_retracted
+from assistant.answers import Answer, Mode, Status, warn_of_retracted
 from assistant.clinical_text.advice import ADVICE_WARNING, asks_for_advice
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest
 from assistant.generation.checked_stream import Drafting

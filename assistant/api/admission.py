@@ -22,7 +22,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from index.errors import CaseciteError
 
 Channel = Literal["page", "api", "mcp"]

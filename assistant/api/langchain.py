@@ -19,7 +19,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field
 
-from assistant.answer import NOT_ADVICE, Answer, AnswerEvent
+from assistant.answers import NOT_ADVICE, Answer, AnswerEvent
 from assistant.assistant import Assistant
 from assistant.references.text import with_marks
 from assistant.types import Citation, Turn

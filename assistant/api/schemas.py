@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from assistant.answer import NOT_ADVICE, Answer, Status
+from assistant.answers import NOT_ADVICE, Answer, Status
 from assistant.types import Citation, QuotedField
 from index.types import Passage, Record
 

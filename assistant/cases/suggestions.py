@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.cases.ages import find_ages
 from assistant.cases.clauses import tells_of_case
 from assistant.cases.findings import names_diagnosis, tells_outcome

@@ -17,7 +17,7 @@ from index.errors import CaseciteError, WrongUseError
 from index.types import Filters
 
 if TYPE_CHECKING:
-    from assistant.answer import Answer, AnswerEvent
+    from assistant.answers import Answer, AnswerEvent
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,7 +87,7 @@ def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = N
 
 def _show(events: Iterator[AnswerEvent]) -> Answer:
     """Write an answer as it comes: what is going on to stderr, what was checked to stdout, the references last."""
-    from assistant.answer import render_notes
+    from assistant.answers import render_notes
 
     shown = ""
     for event in events:

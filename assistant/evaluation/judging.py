@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.clinical_text.quantities import normalise_text
 from assistant.evaluation.matching import holds_answer, is_gold_sentence
 from assistant.evaluation.questions import Question

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.evaluation.judging import Gold, find_gold_records, judge_answer, label_ranking, resolve_gold
 from assistant.evaluation.provenance import describe_run
 from assistant.evaluation.questions import Question, QuestionSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assistant.answer import NOT_ADVICE, Answer
+from assistant.answers import NOT_ADVICE, Answer
 from assistant.export.outline import TITLE, AnsweredQuestion, Reference, outline_conversation
 from assistant.export.word import write_docx
 from assistant.references.text import escape_markdown, markdown_link

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from assistant.answer import Answer, split_marks
+from assistant.answers import Answer, split_marks
 from assistant.references.styles import format_references
 from assistant.references.text import record_links
 from assistant.types import Citation

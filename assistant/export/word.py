@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from assistant.answer import NOT_ADVICE
+from assistant.answers import NOT_ADVICE
 from assistant.export.outline import TITLE, AnsweredQuestion, Outline, Reference
 
 if TYPE_CHECKING:

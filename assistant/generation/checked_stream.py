@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assistant.answer import Mode
+from assistant.answers import Mode
 from assistant.generation.chat_models import ChatModelError
 from assistant.generation.prompting import is_abstention
 from assistant.reading.reader import Reader

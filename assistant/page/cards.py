@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from assistant.answer import group_by_record
+from assistant.answers import group_by_record
 from assistant.page.conversation import Conversation, Exchange, anchor
 from assistant.page.templating import fill
 from assistant.references import format_references

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from assistant.answer import NOT_ADVICE, Answer, AnswerEvent, group_by_record, split_marks
+from assistant.answers import NOT_ADVICE, Answer, AnswerEvent, group_by_record, split_marks
 from assistant.cases.suggestions import Refusal
 from assistant.references.text import RETRACTED_NOTE, escape_markdown, link_text, record_marks
 from assistant.types import Citation, Turn

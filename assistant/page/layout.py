@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.answer import NOT_ADVICE
+from assistant.answers import NOT_ADVICE
 from assistant.api.admission import Traffic
 from assistant.api.settings import PageSettings
 from assistant.assistant import Assistant

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.export.conversation import conversation_to_docx, conversation_to_markdown
 from assistant.page.conversation import Conversation, answers_of
 from assistant.references import format_references, to_bibtex, to_csl_json, to_ris

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from assistant import Assistant, Turn
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.evaluation import read_questions
 from assistant.feedback import MAX_COMMENT_CHARS, FeedbackStore, export_questions
 from assistant.settings import AssistantSettings

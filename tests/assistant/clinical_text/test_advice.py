@@ -10,7 +10,7 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from assistant import Answer, Assistant
-from assistant.answer import NOT_ADVICE
+from assistant.answers import NOT_ADVICE
 from assistant.api.langchain import CaseReportChat
 from assistant.api.schemas import describe_answer
 from assistant.clinical_text.advice import ADVICE_LEAD, ADVICE_WARNING, asks_for_advice, find_advice, recommends

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assistant.answer import Answer
+from assistant.answers import Answer
 from assistant.cli.evaluate_command import evaluate_files
 from assistant.evaluation import Report, compare_reports, evaluate, read_questions, read_report, render_report
 from assistant.evaluation.intervals import estimate_difference, estimate_mean

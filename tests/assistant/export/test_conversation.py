@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from assistant import Answer, Assistant, Citation
-from assistant.answer import NOT_ADVICE
+from assistant.answers import NOT_ADVICE
 from assistant.export.conversation import conversation_to_docx, conversation_to_markdown
 from assistant.references.text import DIGEST_NOTE
 from index.errors import WrongUseError

@@ -1,4 +1,7 @@
-"""An answer, the events it is streamed as, and how it is rendered as text, Markdown and references."""
+"""Answers, the events they are streamed as, and how they are rendered as text, Markdown and references.
+
+Not `assistant.answer`: a module of that name would hide the function `assistant.answer`.
+"""
 
 from __future__ import annotations
 
@@ -59,13 +62,13 @@ class Answer:
 
     def to_text(self) -> str:
         """The answer with its numbered references, as plain text."""
-        from assistant.answer import render_text
+        from assistant.answers import render_text
 
         return render_text(self)
 
     def to_markdown(self) -> str:
         """The answer with its numbered references, as Markdown."""
-        from assistant.answer import render_markdown
+        from assistant.answers import render_markdown
 
         return render_markdown(self)
 
