@@ -1,4 +1,4 @@
-"""Compare `index.text.sentences` with other sentence splitters, each as shipped; write docs/sentence-boundaries.md."""
+"""Compare `index.text.sentences` with other sentence splitters, each as shipped; write docs/experiments/sentences.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.text.sentences import split_sentences
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES_PATH = ROOT / "tests" / "data" / "sentence_cases.jsonl"
-REPORT_PATH = ROOT / "docs" / "sentence-boundaries.md"
+REPORT_PATH = ROOT / "docs" / "experiments" / "sentences.md"
 TIMED_SECONDS = 3.0
 OURS = "index.text.sentences"
 
