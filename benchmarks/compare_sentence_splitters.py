@@ -1,4 +1,4 @@
-"""Compare `index.text.sentences` with other sentence splitters, each as shipped; write docs/experiments/sentences.md."""
+"""Compare `index.text.sentences` with other sentence splitters as shipped; write docs/experiments/sentences.md."""
 
 from __future__ import annotations
 
