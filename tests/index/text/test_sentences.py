@@ -20,8 +20,8 @@ CASES: dict[str, dict[str, Any]] = {
         json.loads, (Path(__file__).parent / "data" / "sentence_cases.jsonl").read_text("utf-8").splitlines()
     )
 }
-# A few below what it gets right now (docs/experiments/sentences.md), so that a new version of nupunkt may differ in a case
-# or two but not more.
+# A few below what it gets right now (docs/experiments/sentences.md), so that a new version of nupunkt may differ in a
+# case or two but not more.
 RIGHT_FLOOR = 150
 HELD_OUT_RIGHT_FLOOR = 34
 MUST_BE_RIGHT = """
