@@ -1,4 +1,4 @@
-"""How common words are in biomedical abstracts: writes index/term_frequencies.tsv.
+"""How common words are in biomedical abstracts: writes index/text/term_frequencies.tsv.
 
     python benchmarks/count_terms.py ../shared/data/scale/records.jsonl.gz
 

@@ -6,7 +6,6 @@ The descriptions are read by language models, which choose a tool and fill in it
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Annotated
 
 from pydantic import Field
@@ -24,12 +23,11 @@ from assistant.assistant import Assistant
 from assistant.types import Turn
 from assistant.understanding.query_rewriting import check_question
 from index.errors import WrongUseError
+from index.ingest.identifiers import name_record, normalise_doi, normalise_pmid
 from index.search.snapshot import Snapshot
 from index.types import Filters, Record
 
 MAX_RECORDS = 50
-_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
-_PMID = re.compile(r"(?:pmid\W*|https?://\S*pubmed\S*/)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
 
 YearFrom = Annotated[int | None, Field(description="Only reports of this year or later.")]
 YearTo = Annotated[int | None, Field(description="Only reports of this year or earlier.")]
@@ -151,11 +149,8 @@ def _find_record(build: Snapshot, name: str) -> Record | None:
     text = name.strip()
     if record := build.get_record(text):
         return record
-    if doi := _DOI.search(text):
-        return build.get_record(f"doi:{doi[0].lower()}")
-    if pmid := _PMID.fullmatch(text):
-        return build.get_record(f"pmid:{pmid[1]}")
-    return None
+    record_id = name_record(normalise_doi(text), normalise_pmid(text))
+    return build.get_record(record_id) if record_id else None
 
 
 def _describe_index(assistant: Assistant) -> IndexDescription:

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
 
-from index.ingest.records import find_landing_page, hash_content, name_content, name_record
+from index.ingest.identifiers import find_landing_page, hash_content, name_content, name_record
 from index.types import Record
 
 # Letters and digits of a title or an abstract by which a report may be recognised; shorter ones name many reports

@@ -13,7 +13,8 @@ from index.building.deduplication import identity_keys, is_change, is_news, merg
 from index.errors import WrongUseError
 from index.ingest.chunking import chunk_record
 from index.ingest.formats.raw_record import RawRecord
-from index.ingest.records import name_content, name_record, parse_record
+from index.ingest.identifiers import name_content, name_record
+from index.ingest.records import parse_record
 from index.storage.layout import MERGED_FILE, REJECTED_FILE
 from index.storage.record_store import RecordStore
 from index.types import Record, Rejection

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import tantivy
 
 from index.text.normalisation import fold_text, fold_wording
-from index.text.spelling import SAME_BEGINNING, nearest_words
+from index.text.spelling import PREFIX_CHARS, nearest_words
 from index.text.terms import make_analyzer
 from index.types import Filters, Record
 
@@ -121,7 +121,7 @@ class LexicalIndex:
         """The terms that an analysed term may have been meant to be, where no record holds it."""
         if self.document_frequency(term):
             return []
-        beginning = term[:SAME_BEGINNING]
+        beginning = term[:PREFIX_CHARS]
         known = self._index.searcher().terms_with_prefix("text", beginning, limit=_MAX_NEIGHBOURS)
         return nearest_words(term, [word for word, _ in known])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from index.ingest.records import hash_content
+from index.ingest.identifiers import hash_content
 from index.storage.database import create_database, open_database, read_only_uri
 from index.types import Chunk, Record
 

@@ -1,1 +1,1 @@
-"""Text before it is indexed or compared: cleaning, normalisation, terms, sentences, spelling."""
+"""Text before it is indexed or compared: cleaning, normalisation, terms, sentences, spelling correction."""

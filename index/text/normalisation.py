@@ -1,8 +1,9 @@
-"""One form for words that are written in several ways: British and American spelling, Greek letters, numbers and units.
+"""Normalised text: one form for what is written in several ways.
 
-`fold_wording` is applied to records and questions alike before the lexical index cuts them into terms, so only sameness
-matters and not whether the result is a word. `spell_out_ages` is for questions alone: it makes "62F" and "40 yo" what
-a case report would write.
+- `fold_text`: one form for comparing names, titles and labels: case and white space do not count.
+- `fold_wording`: one form for terms: British and American spelling, Greek letters, numbers and units. Records and
+  questions are both normalised before the lexical index analyses them, so the result need not be a correct word.
+- `spell_out_ages`: for questions only: "62F" and "40 yo" as a case report would write them.
 """
 
 from __future__ import annotations
@@ -16,22 +17,20 @@ _TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {word: value for value, word in enumerate((*_UNITS, *_TEENS), start=1)}
 _VALUES |= {word: 10 * value for value, word in enumerate(_TENS, start=2)}
-_TIMES = {"yr": "year", "yrs": "year", "wk": "week", "wks": "week", "hr": "hour", "hrs": "hour", "mins": "minute"}
+_TIME_UNITS = {"yr": "year", "yrs": "year", "wk": "week", "wks": "week", "hr": "hour", "hrs": "hour", "mins": "minute"}
 
 _WORD = re.compile(r"[a-z]+")
-# "one" alone is more often no number.
+# Without "one", which is more often a pronoun.
 _NUMBER = re.compile(
     rf"\b(?:({'|'.join(_TENS)})(?:[\s-]+({'|'.join(_UNITS)}))?"
     rf"|({'|'.join([*_UNITS[1:], *_TEENS])}))\b"
 )
 _GLUED_UNIT = re.compile(r"\b(\d+)([a-z]{1,6})\b")
-# Without mu, which is the micro of units. Unicode calls lambda "lamda".
-_GREEK = {letter: unicodedata.name(letter).rsplit(" ", 1)[1].lower() for letter in "αβγδεζηθικνξπρστυφχψω"}
-_GREEK["λ"] = "lambda"
-_LETTERS = {"æ": "ae", "œ": "oe"} | {letter: f" {name} " for letter, name in _GREEK.items()}
-_SPELT_OUT = str.maketrans(_LETTERS)
+# Without mu, which means "micro" in units. Unicode calls lambda "lamda".
+_GREEK = {letter: f" {unicodedata.name(letter).split()[-1].lower()} " for letter in "αβγδεζηθικνξπρστυφχψω"}
+_LETTER_NAMES = str.maketrans(_GREEK | {"λ": " lambda ", "æ": "ae", "œ": "oe"})
 
-# Each is a difference between British and American spelling in its general form. Words of up to four letters stay.
+# The general differences between British and American spelling; words of up to four letters stay as they are.
 _SPELLINGS = (
     (re.compile(r"[ao]e"), "e"),  # anaemia, oedema, paediatric, oesophagus
     (re.compile(r"^(.*ceph.*|sulph.*)$"), lambda match: match[0].replace("ph", "f")),  # sulphate, cephalexin
@@ -46,16 +45,34 @@ _YEARS_OLD = re.compile(r"(?<=\d)[\s-]*(?:y/o|yo|y\.o\.)(?!\w)(?:[\s-]*old\b)?",
 _SEXES = {"F": ("girl", "woman", "female"), "M": ("boy", "man", "male")}
 
 
+def fold_text(text: str) -> str:
+    """The text in NFKC, case-folded, with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def fold_wording(text: str) -> str:
     """The text in lower case with one form for each spelling, Greek letter, number and unit."""
-    text = unicodedata.normalize("NFKC", text).lower().translate(_SPELT_OUT)
+    text = unicodedata.normalize("NFKC", text).lower().translate(_LETTER_NAMES)
     text = _GLUED_UNIT.sub(r"\1 \2", spell_numbers_as_digits(text))
     return _WORD.sub(lambda match: _fold_word(match[0]), text)
 
 
 def spell_numbers_as_digits(text: str) -> str:
-    """A text in lower case with "twenty-one" as "21"; "one" alone stays, as it is more often no number."""
+    """Lower-case text with "twenty-one" as "21"; a single "one" stays, as it is more often a pronoun."""
     return _NUMBER.sub(_as_digits, text)
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    return str(sum(_VALUES[word] for word in match.groups() if word))
+
+
+@lru_cache(maxsize=65_536)
+def _fold_word(word: str) -> str:
+    if len(word) < 5:
+        return _TIME_UNITS.get(word, word)
+    for pattern, replacement in _SPELLINGS:
+        word = pattern.sub(replacement, word)
+    return word
 
 
 def spell_out_ages(question: str) -> str:
@@ -66,21 +83,3 @@ def spell_out_ages(question: str) -> str:
 def _as_case(match: re.Match[str]) -> str:
     child, adult, sex = _SEXES[match[2]]
     return f"{match[1]}-year-old {adult if int(match[1]) >= ADULT_YEARS else child} ({sex})"
-
-
-def _as_digits(match: re.Match[str]) -> str:
-    return str(sum(_VALUES[word] for word in match.groups() if word))
-
-
-@lru_cache(maxsize=65_536)
-def _fold_word(word: str) -> str:
-    if len(word) < 5:
-        return _TIMES.get(word, word)
-    for pattern, replacement in _SPELLINGS:
-        word = pattern.sub(replacement, word)
-    return word
-
-
-def fold_text(text: str) -> str:
-    """The text in one form for comparison: NFKC, case folded, white space as single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

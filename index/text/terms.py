@@ -1,4 +1,10 @@
-"""The terms of a text: how the lexical index analyses words, and how common they are."""
+"""Analysed terms: the form in which the lexical index stores words, and how common each is in the literature.
+
+A term is a word in one spelling (`fold_wording`), without accents, stemmed; stop words and question words give none.
+The background frequency of a term is the number of abstracts out of 1,000 biomedical ones that contain it. It tells
+the words that every abstract uses from those that describe a case. `benchmarks/count_terms.py` counts it and writes
+`term_frequencies.tsv`.
+"""
 
 from __future__ import annotations
 
@@ -13,44 +19,37 @@ BACKGROUND_RECORDS = 1_000
 
 
 def analyse(text: str) -> list[str]:
-    """The terms of a text as the index holds them: one spelling, no accents, stemmed; no stop or question words."""
-    return list(_querymake_analyzer().analyze(fold_wording(text)))
+    """The terms of a text in their order."""
+    return list(_shared_analyzer().analyze(fold_wording(text)))
 
 
 def background_frequency(term: str) -> int:
-    """In how many of a thousand biomedical abstracts an analysed term stands (`benchmarks/count_terms.py`)."""
+    """How many of `BACKGROUND_RECORDS` biomedical abstracts contain the term."""
     return _background().get(term, 0)
 
 
-@cache
-def _background() -> dict[str, int]:
-    rows = (line.split("\t") for line in _data("term_frequencies.tsv"))
-    return {term: int(count) for term, count in rows}
-
-
-@cache
-def _stop_words() -> list[str]:
-    return _data("stop_words.txt")
-
-
-def _data(name: str) -> list[str]:
-    return files("index.text").joinpath(name).read_text("utf-8").split("\n")[:-1]
-
-
-@cache
-def _querymake_analyzer() -> tantivy.TextAnalyzer:
-    return make_analyzer()
-
-
 def make_analyzer() -> tantivy.TextAnalyzer:
-    """A new analyzer of the lexical index: words, without stop words, stemmed."""
+    """A new analyzer for the lexical index; it expects text that `fold_wording` has normalised."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     filters = (
         tantivy.Filter.remove_long(80),
         tantivy.Filter.ascii_fold(),
-        tantivy.Filter.custom_stopword(_stop_words()),
+        tantivy.Filter.custom_stopword(_read_lines("stop_words.txt")),
         tantivy.Filter.stemmer("english"),
     )
     for step in filters:
         builder = builder.filter(step)
     return builder.build()
+
+
+_shared_analyzer = cache(make_analyzer)
+
+
+@cache
+def _background() -> dict[str, int]:
+    rows = (line.split("\t") for line in _read_lines("term_frequencies.tsv"))
+    return {term: int(count) for term, count in rows}
+
+
+def _read_lines(name: str) -> list[str]:
+    return files("index.text").joinpath(name).read_text("utf-8").split("\n")[:-1]

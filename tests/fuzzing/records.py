@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from index.ingest.chunking import chunk_record
 from index.ingest.formats.raw_record import MAX_RAW_CHARS, RawRecord
-from index.ingest.records import name_content, parse_record
+from index.ingest.identifiers import name_content
+from index.ingest.records import parse_record
 from index.text.cleaning import clean_text
 from index.types import Record, Rejection
 

@@ -12,7 +12,6 @@ from index.search.query import read_query
 from index.storage.abbreviation_store import AbbreviationStore, explained, find_short_forms
 from index.storage.lexical_index import LexicalIndex
 from index.text.normalisation import spell_out_ages
-from index.text.spelling import count_slips, nearest_words
 from index.text.terms import analyse
 from index.types import Record
 
@@ -127,28 +126,6 @@ def test_an_abbreviation_is_not_opened_inside_a_word() -> None:
     known = {"DI": [("diabetes insipidus", 1)]}
     query = read_query("DIC after DI", lambda short: known.get(short, []), _nothing, _nothing)
     assert query.text == "DIC after DI (diabetes insipidus)"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "slips"),
-    [
-        ("abcd", "abcd", 0),
-        ("abcd", "abd", 1),
-        ("abcd", "abxcd", 1),
-        ("abcd", "axcd", 1),
-        ("abcd", "acbd", 1),
-        ("abcd", "badc", 2),
-        ("abcd", "wxyz", 3),
-    ],
-)
-def test_slips_are_counted_up_to_a_limit(one: str, other: str, slips: int) -> None:
-    assert count_slips(one, other, 2) == count_slips(other, one, 2) == slips
-
-
-def test_short_words_and_figures_are_not_corrected() -> None:
-    assert nearest_words("rahs", ["rash"]) == nearest_words("v600e", ["v600k"]) == nearest_words("lamotrig", []) == []
-    assert nearest_words("lamotrg", ["lamina", "lamotrig", "lamotr"]) == ["lamotrig", "lamotr"]
-    assert nearest_words("carbamzpin", ["carbamazepin", "carbam"]) == ["carbamazepin"]
 
 
 def test_only_words_that_no_record_holds_are_corrected(tmp_path: Path) -> None:
