@@ -36,7 +36,7 @@ MAX_REASON_CHARS = 80  # of a value that a reason quotes
 _EMPTY_WORDS = {"", "-", "n/a", "na", "nan", "none", "null"}
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _FLAGS = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
-# How publishers title retracted reports: "RETRACTED: ...", "Retracted article: ...", "WITHDRAWN: ...", "[Retracted] ..."
+# How publishers mark retracted reports: "RETRACTED: ...", "Retracted article: ...", "WITHDRAWN: ...", "[Retracted]..."
 _RETRACTED_TITLE = re.compile(r"\W*(?:retracted|withdrawn)(?: article| paper)?\s*[:\])]", re.IGNORECASE)
 _RETRACTED_TYPES = {"retracted publication", "retracted"}
 _NOTICE_TYPES = {"retraction of publication", "retraction notice", "retraction"}
