@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from assistant.references import to_bibtex, to_csl_json, to_ris
 from assistant.references.text import escape_markdown, link_text, markdown_link, reference_text
-from assistant.types import Citation, Claim, Evidence
+from assistant.types import AnswerKind, Citation, Claim, Evidence, Turn
 from index.types import Record
 
 NOT_ADVICE = "Answers report what was published of single cases. They are not medical advice."
-# The marks that the check puts before or behind a statement; those inside of one are the record's own.
+# The citation marks that verification puts before or after a statement; marks inside it are the record's own.
 _MARKED = re.compile(r"((?:\[\d+\] )*)(.*?)((?: \[\d+\])*)", re.DOTALL)
 
 Status = Literal["answered", "partial", "insufficient_evidence"]
@@ -26,18 +26,30 @@ Mode = Literal["extractive", "generative"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer: every `[n]` in `text` is a citation, and every citation stands in `text`.
+    """An answer: every `[n]` in `text` is a citation, and every citation is used in `text`.
 
-    `status` is `answered`, `partial` (a chat model's statement was not supported and is left out) or
-    `insufficient_evidence` (then there are no citations). `mode` is `generative` where a chat model wrote any of the
-    text; what it wrote and was left out is in `claims`, not supported. `query` is what was searched. `evidence` is what
-    the answer was chosen from. `confidence` is the gate's probability that the records answer the question.
-    `timings_ms` has the steps, and from the question on `first_piece` (the model's first word), `first_text` (the first
-    checked claim) and `total`. `index_id` and `settings_id` name the build and the settings, so that an answer can be
-    made again.
+    Attributes:
+        question: the question, cleaned.
+        kind: `fact` for what a case says, `list` for one line of each record on a topic.
+        query: what was searched: the question, completed from the conversation where it needs it.
+        text: the answer, one statement a line.
+        claims: the statements with their citations; what a chat model wrote and no sentence supports is not in `text`.
+        citations: the sentences that the answer rests on, in the order of first use.
+        evidence: the sentences that the answer was chosen from, best first.
+        status: `answered`, `partial` (a chat model's statement was left out as not supported) or
+            `insufficient_evidence` (then there are no citations).
+        confidence: the probability, 0 to 1, that the records answer the question.
+        mode: `generative` where a chat model wrote any of the text, else `extractive`.
+        model: the chat model that wrote, or None.
+        index_id: the build of the index that was asked.
+        settings_id: the settings; with the build they make the answer reproducible.
+        timings_ms: milliseconds of each step; and since the question `first_piece` (the model's first word),
+            `first_text` (the first verified claim) and `total`.
+        warnings: what the user should know, one sentence each.
     """
 
     question: str
+    kind: AnswerKind
     query: str
     text: str
     claims: tuple[Claim, ...]
@@ -52,6 +64,13 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def turns(self) -> tuple[Turn, Turn]:
+        """The question and the answer as turns of the next question's history."""
+        record_ids = tuple(record.record_id for record in self.cited_records)
+        asked = Turn(role="user", content=self.question)
+        return asked, Turn(role="assistant", content=self.text, record_ids=record_ids)
+
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON types."""
         return asdict(self)
@@ -62,37 +81,35 @@ class Answer:
 
     def to_text(self) -> str:
         """The answer with its numbered references, as plain text."""
-        from assistant.answers import render_text
-
         return render_text(self)
 
     def to_markdown(self) -> str:
         """The answer with its numbered references, as Markdown."""
-        from assistant.answers import render_markdown
-
         return render_markdown(self)
 
+    @property
+    def cited_records(self) -> list[Record]:
+        """The records that are cited, each once, in the order of first use."""
+        return list({citation.record.record_id: citation.record for citation in self.citations}.values())
+
     def to_csl_json(self) -> list[dict[str, Any]]:
-        """The records that are cited, each once, as items of CSL-JSON."""
-        return to_csl_json(self._cited_records())
+        """The cited records as items of CSL-JSON."""
+        return to_csl_json(self.cited_records)
 
     def to_bibtex(self) -> str:
-        """The records that are cited, each once, as BibTeX."""
-        return to_bibtex(self._cited_records())
+        """The cited records as BibTeX."""
+        return to_bibtex(self.cited_records)
 
     def to_ris(self) -> str:
-        """The records that are cited, each once, as RIS."""
-        return to_ris(self._cited_records())
-
-    def _cited_records(self) -> list[Record]:
-        return [citation.record for citation in self.citations]
+        """The cited records as RIS."""
+        return to_ris(self.cited_records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerEvent:
     """A step of a streamed answer: `step` says what is going on, `text` is the answer so far, `answer` comes last.
 
-    What stands in `text` was checked, and the next `text` begins with it.
+    All of `text` is verified, and the next `text` begins with it.
     """
 
     step: str
@@ -101,20 +118,20 @@ class AnswerEvent:
 
 
 def render_text(answer: Answer) -> str:
-    """What was searched where it is not the question, the answer, its references and its warnings, as plain text."""
+    """The answer as plain text: what was searched (if not the question), the text, references and warnings."""
     searched = [f"Searched for: {answer.query}"] if answer.query != answer.question else []
     return "\n\n".join([*searched, answer.text, *render_notes(answer)])
 
 
 def render_notes(answer: Answer) -> list[str]:
-    """What stands below an answer's text: its references, its warnings, that it is no advice; as plain text."""
+    """What follows an answer's text: references, warnings, and that it is no medical advice; as plain text."""
     references = "\n".join(_text_reference(group) for group in group_by_record(answer.citations))
     notes = [f"Note: {warning}" for warning in answer.warnings]
     return [references, *notes, NOT_ADVICE] if answer.citations else notes
 
 
 def render_markdown(answer: Answer) -> str:
-    """What was searched where it is not the question, the answer, its references and its warnings, as Markdown."""
+    """The answer as Markdown: what was searched (if not the question), the text, references and warnings."""
     parts = [f"*Searched for: {escape_markdown(answer.query)}*"] if answer.query != answer.question else []
     parts.append(render_body(answer.text))
     if answer.citations:
@@ -131,13 +148,13 @@ def render_body(text: str) -> str:
 
 
 def split_marks(line: str) -> tuple[str, str, str]:
-    """A line of an answer as the marks before its statement, the statement, and the marks behind it."""
+    """A line of an answer split into the marks before its statement, the statement, and the marks after it."""
     before, statement, behind = _MARKED.fullmatch(line).groups()  # type: ignore[union-attr] # it matches any text
     return before, statement, behind
 
 
 def group_by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
-    """Citations grouped by their record, in the order of first use: a record's reference is given once."""
+    """Citations grouped by record, in the order of first use."""
     groups: dict[str, list[Citation]] = {}
     for citation in citations:
         groups.setdefault(citation.record.record_id, []).append(citation)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,15 +16,16 @@ from pydantic import ValidationError
 
 from assistant.answers import Answer, AnswerEvent
 from assistant.cases import CaseTable, tabulate_cases
-from assistant.generation.chat_models import ChatModel, ChatModelError, as_chat_model, open_chat_model
-from assistant.pipeline import Inquiry
-from assistant.reading.cross_encoder import load_reranker
-from assistant.reading.evidence import ReadRecord, rank_passages, read_passages
-from assistant.reading.reader import load_reader
-from assistant.retrieval.retrieve import Retrieved
+from assistant.generation.chat_models import (
+    ChatModel,
+    ChatModelError,
+    as_chat_model,
+    open_chat_model,
+)
+from assistant.pipeline import ModelCall, Pipeline, Resources, Signal, Step, answer_question
+from assistant.reading.passages import PassageReader, rank_passages
 from assistant.settings import AssistantSettings
-from assistant.types import Turn
-from assistant.understanding.query_rewriting import check_question, read_history
+from assistant.understanding.request import History, check_question, parse_history
 from index.errors import WrongUseError
 from index.search.search import Index, open_index
 from index.types import Filters, Passage
@@ -32,26 +33,32 @@ from index.types import Filters, Passage
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-History = Iterable[Turn | Mapping[str, Any]]
-
-READINGS_KEPT = 128
-CORES_A_QUESTION = 2
-QUESTIONS_AT_A_TIME = 2  # at least: while one is searched, another is read
+CORES_PER_QUESTION = 2
+MIN_PARALLEL_QUESTIONS = 2  # while one is searched, another is read
 
 
 class Assistant:
-    """Answers questions from one index. Safe to share between threads; close it, or use it in a `with`."""
+    """Answers questions from one index. Safe to share between threads; close it, or use it in a `with`.
 
-    def __init__(self, index: Index, settings: AssistantSettings, chat_model: ChatModel | None = None) -> None:
-        """Take the finished parts; `open` makes them."""
+    `open` makes the parts. Assistants that differ only in their settings share `passage_reader` and `executor`, which
+    runs search and reading for `astream`: they take all cores, so questions that come at once take turns.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        settings: AssistantSettings,
+        chat_model: ChatModel | None = None,
+        *,
+        passage_reader: PassageReader | None = None,
+        executor: Executor | None = None,
+    ) -> None:
         self.index = index
         self.settings = settings
         self.chat_model = chat_model
-        # The slow part of an answer; asked again of the same records, it is the same.
-        self._read = lru_cache(maxsize=READINGS_KEPT)(self._read_passages)
-        # Finding takes all cores. Questions that come at once take turns, so that the first need not wait for the last.
-        at_a_time = max(QUESTIONS_AT_A_TIME, (os.cpu_count() or 1) // CORES_A_QUESTION)
-        self._turns = ThreadPoolExecutor(at_a_time, "casecite")
+        self._passage_reader = passage_reader or PassageReader(settings.reranker)
+        parallel = max(MIN_PARALLEL_QUESTIONS, (os.cpu_count() or 1) // CORES_PER_QUESTION)
+        self._executor = executor or ThreadPoolExecutor(parallel, "casecite")
 
     @classmethod
     def open(cls, index_dir: str | Path | None = None, llm: str | BaseChatModel | None = None, **settings: Any) -> Self:
@@ -78,17 +85,19 @@ class Assistant:
             chat_model = as_chat_model(llm, name, chosen.llm_window)
         return cls(open_index(index_dir), chosen, chat_model)
 
-    def adapted(self, *, top_k: int, quotes_only: bool) -> Assistant:
-        """This assistant with another number of records to read and, where only quotes are wanted, without its model.
+    def with_options(self, *, top_k: int, quotes_only: bool) -> Assistant:
+        """This assistant with another number of records to read and, if only quotes are wanted, without its chat model.
 
-        The index and what was read of it are shared, so it costs nothing and needs no closing.
+        It shares the index and the reader, so it costs nothing and need not be closed.
         """
         changes = {"top_k": top_k} | ({"llm": None} if quotes_only else {})
-        other = Assistant(
-            self.index, self.settings.model_copy(update=changes), None if quotes_only else self.chat_model
+        return Assistant(
+            self.index,
+            self.settings.model_copy(update=changes),
+            None if quotes_only else self.chat_model,
+            passage_reader=self._passage_reader,
+            executor=self._executor,
         )
-        other._read, other._turns = self._read, self._turns
-        return other
 
     def ask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
         """Answer a question.
@@ -101,31 +110,18 @@ class Assistant:
         return answer
 
     def stream(self, question: str, history: History = (), filters: Filters | None = None) -> Iterator[AnswerEvent]:
-        """Answer a question in steps: what is going on, the text as far as it is checked, at last the answer.
+        """Answer a question in steps: what is going on, the text as far as it is verified, at last the answer.
 
-        What was shown of an answer is never taken back. Closing the iterator ends the chat model's work.
+        Text that was shown is never taken back. Closing the iterator ends the chat model's work.
         """
-        inquiry = self._inquire(question, history, filters)
-        if self.chat_model and (request := inquiry.request_condensed()):
-            yield AnswerEvent(step="reading the conversation")
-            try:
-                inquiry.take_condensed("".join(self.chat_model.stream(request)))
-            except ChatModelError as error:
-                inquiry.fail(error)
-        yield AnswerEvent(step="searching")
-        yield AnswerEvent(step=self._find(inquiry).describe(inquiry.question))
-        if self.chat_model and (request := inquiry.request_draft()):
-            yield AnswerEvent(step=f"{self.chat_model.name} is writing")
-            try:
-                with closing(self.chat_model.stream(request)) as pieces:
-                    for piece in pieces:
-                        if text := inquiry.feed(piece):
-                            yield AnswerEvent(step="answering", text=text)
-                        if inquiry.is_over:
-                            break
-            except ChatModelError as error:
-                inquiry.fail(error)
-        yield from _conclude(inquiry, self.settings)
+        pipeline = self._start(question, history, filters)
+        step = next(pipeline)
+        while isinstance(step, ModelCall | AnswerEvent):
+            if isinstance(step, ModelCall):
+                step = yield from _converse(pipeline, step)
+            else:
+                yield step
+                step = next(pipeline, Signal.STOP)
 
     async def aask(self, question: str, history: History = (), filters: Filters | None = None) -> Answer:
         """`ask` without blocking the event loop."""
@@ -135,39 +131,40 @@ class Assistant:
     async def astream(
         self, question: str, history: History = (), filters: Filters | None = None
     ) -> AsyncGenerator[AnswerEvent]:
-        """`stream` without blocking the event loop. When its reader is cancelled, so is the chat model's request."""
-        inquiry = await asyncio.to_thread(self._inquire, question, history, filters)
-        if self.chat_model and (request := inquiry.request_condensed()):
-            yield AnswerEvent(step="reading the conversation")
+        """`stream` without blocking the event loop. When its consumer is cancelled, so is the chat model's request."""
+        loop = asyncio.get_running_loop()
+        pipeline = await asyncio.to_thread(self._start, question, history, filters)
+        step: Step = await loop.run_in_executor(self._executor, next, pipeline)
+        while isinstance(step, ModelCall | AnswerEvent):
+            if isinstance(step, AnswerEvent):
+                yield step
+                step = await loop.run_in_executor(self._executor, next, pipeline, Signal.STOP)
+                continue
+            resume: Callable[[], Step] = partial(pipeline.send, None)
             try:
-                inquiry.take_condensed("".join([piece async for piece in self.chat_model.astream(request)]))
-            except ChatModelError as error:
-                inquiry.fail(error)
-        yield AnswerEvent(step="searching")
-        found = await asyncio.get_running_loop().run_in_executor(self._turns, self._find, inquiry)
-        yield AnswerEvent(step=found.describe(inquiry.question))
-        if self.chat_model and (request := inquiry.request_draft()):
-            yield AnswerEvent(step=f"{self.chat_model.name} is writing")
-            try:
-                async with aclosing(self.chat_model.astream(request)) as pieces:
+                async with aclosing(step.chat_model.astream(step.request)) as pieces:
                     async for piece in pieces:
-                        if text := await asyncio.to_thread(inquiry.feed, piece):
-                            yield AnswerEvent(step="answering", text=text)
-                        if inquiry.is_over:
+                        reply = await asyncio.to_thread(pipeline.send, piece)
+                        if reply is Signal.STOP:
                             break
+                        if isinstance(reply, AnswerEvent):
+                            yield reply
             except ChatModelError as error:
-                inquiry.fail(error)
-        for event in await asyncio.to_thread(list, _conclude(inquiry, self.settings)):
-            yield event
+                resume = partial(pipeline.throw, error)
+            step = await loop.run_in_executor(self._executor, resume)
 
     def search(self, query: str, top_k: int = 10, filters: Filters | None = None) -> list[Passage]:
         """The `top_k` best records for a query, by one passage each, in the order in which the assistant ranks them.
 
-        As many as an answer would be made from are read and ranked by the reader; the rest follow as searched.
+        As many as an answer is made from are read and ranked by the reader; the rest follow as the search ranks them.
+
+        Raises:
+            WrongUseError: the query is empty or too long, or `top_k` is below 1.
+            NoIndexError: the index is gone or cannot be read.
         """
-        build = self.index.current()
-        found = build.search(query, max(top_k, self.settings.top_k), filters)
-        read = rank_passages(self._read(query, tuple(found[: self.settings.top_k])))
+        query = check_question(query)
+        found = self.index.current().search(query, max(top_k, self.settings.top_k), filters)
+        read = rank_passages(self._passage_reader.read(query, tuple(found[: self.settings.top_k])))
         rest = [
             replace(passage, score=read[-1].score * passage.score, rank=rank)  # below all that were read
             for rank, passage in enumerate(found[len(read) :], len(read) + 1)
@@ -175,13 +172,14 @@ class Assistant:
         return [*read, *rest][:top_k]
 
     def tabulate(self, answer: Answer) -> CaseTable:
-        """The records that an answer cites side by side, in the order of first use; of a refusal, no rows."""
-        records = {citation.record.record_id: citation.record for citation in answer.citations}
-        return tabulate_cases(tuple(records.values()), load_reader(), answer.question, self.chat_model)
+        """The case table of the records that an answer cites, in the order of first use; of a refusal, no rows."""
+        return tabulate_cases(
+            tuple(answer.cited_records), self._passage_reader.reader, answer.question, self.chat_model
+        )
 
     def close(self) -> None:
-        """Let go of the index."""
-        self._turns.shutdown(wait=False, cancel_futures=True)
+        """Release the index."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
         self.index.close()
 
     def __enter__(self) -> Self:
@@ -190,17 +188,31 @@ class Assistant:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _inquire(self, question: str, history: History, filters: Filters | None) -> Inquiry:
-        return Inquiry(check_question(question), read_history(history), filters, self.index.current(), self.chat_model)
+    def _start(self, question: str, history: History, filters: Filters | None) -> Pipeline:
+        resources = Resources(
+            snapshot=self.index.current(),
+            reader=self._passage_reader.reader,
+            read_passages=self._passage_reader.read,
+            chat_model=self.chat_model,
+            top_k=self.settings.top_k,
+            settings_id=self.settings.settings_id,
+        )
+        return answer_question(check_question(question), parse_history(history), filters, resources)
 
-    def _find(self, inquiry: Inquiry) -> Retrieved:
-        found = inquiry.search(self.settings.top_k)
-        inquiry.read(self._read)
-        return found
 
-    def _read_passages(self, query: str, passages: tuple[Passage, ...]) -> tuple[ReadRecord, ...]:
-        reranker = load_reranker(self.settings.reranker) if self.settings.reranker else None
-        return tuple(read_passages(query, passages, load_reader(), reranker))
+def _converse(pipeline: Pipeline, call: ModelCall) -> Generator[AnswerEvent, None, Step]:
+    """Send the pipeline what the chat model writes, show what it replies, and return its next step."""
+    try:
+        with closing(call.chat_model.stream(call.request)) as pieces:
+            for piece in pieces:
+                reply = pipeline.send(piece)
+                if reply is Signal.STOP:
+                    break
+                if isinstance(reply, AnswerEvent):
+                    yield reply
+    except ChatModelError as error:
+        return pipeline.throw(error)
+    return pipeline.send(None)
 
 
 def answer(question: str) -> Answer:
@@ -216,12 +228,3 @@ def answer(question: str) -> Answer:
 @lru_cache(maxsize=1)
 def _default_assistant() -> Assistant:
     return Assistant.open()
-
-
-def _conclude(inquiry: Inquiry, settings: AssistantSettings) -> Iterator[AnswerEvent]:
-    """What is not shown yet of the answer line by line, then the whole."""
-    shown = len(inquiry.shown)
-    answer = inquiry.finish(settings.settings_id)
-    for end in (position for position, letter in enumerate(answer.text) if letter == "\n" and position > shown):
-        yield AnswerEvent(step="answering", text=answer.text[:end])
-    yield AnswerEvent(step="done", text=answer.text, answer=answer)

@@ -1,198 +1,256 @@
-"""One question on its way to an answer: all of it but waiting for a chat model, which a caller does in its own way."""
+"""The path of one question: understand, retrieve, read, draft, verify.
+
+`answer_question` is a generator that waits for nothing itself. It yields the events of the answer and the requests to a
+chat model; its driver (`Assistant.stream` or `Assistant.astream`) asks the model and sends back what it writes.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
-from assistant.answers import Answer, Mode, Status, warn_of_retracted
+from assistant.answers import Answer, AnswerEvent, Mode, Status, warn_of_retracted
 from assistant.clinical_text.advice import ADVICE_WARNING, asks_for_advice
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest
-from assistant.generation.checked_stream import Drafting
-from assistant.generation.prompting import read_condensed, request_answer, request_condensed
+from assistant.generation.checked_stream import CheckedStream
+from assistant.generation.prompting import parse_condensed, request_answer, request_condensed
 from assistant.generation.quotes import draft_list, draft_quotes
-from assistant.reading.answerability import estimate_answerable, read_calibration
-from assistant.reading.evidence import ReadRecord, gather_evidence, weigh_sentences
+from assistant.reading.answerability import estimate_answerable, load_calibration
+from assistant.reading.evidence import gather_evidence, score_sentences
 from assistant.reading.lists import gather_listed, select_listed
-from assistant.reading.reader import load_reader
+from assistant.reading.passages import ReadRecord
+from assistant.reading.reader import Reader
 from assistant.redaction import redact
-from assistant.retrieval.retrieve import Retrieved, retrieve
+from assistant.retrieval.retrieve import retrieve
 from assistant.types import Evidence, Turn
+from assistant.understanding.request import Request, understand
 from assistant.verification.checker import CheckedDraft, DraftChecker
 from index.search.snapshot import Snapshot
 from index.types import Filters, Passage
 from prompts import ABSTAIN_SENTENCE
 
+
+class Signal(Enum):
+    """The reply to a piece of a chat model's text where there is no event to show."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class ModelCall(NamedTuple):
+    """A request to the chat model, which the driver of the pipeline makes."""
+
+    chat_model: ChatModel
+    request: ModelRequest
+
+
+Step = AnswerEvent | ModelCall | Signal
+Pipeline = Generator[Step, str | None, None]
+"""Events, the last of which has the answer, and calls of the chat model.
+
+After a call, the driver sends the model's text piece by piece; each is answered by an event or a signal. It sends
+None when there is no more text, or at `Signal.STOP`; if the model fails, it throws in the `ChatModelError`.
+"""
+
 ReadPassages = Callable[[str, tuple[Passage, ...]], Sequence[ReadRecord]]
+"""Reads the records of passages for a question, the likeliest to answer first."""
 
 
-class Inquiry:
-    """A question and what became of it so far.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a question is answered with: one state of the index, the reader, the chat model if any, settings."""
 
-    Its steps, in this order: `request_condensed` and, if it asks something, `take_condensed` or `fail`; `search`;
-    `read`; `request_draft` and, if it asks something, `feed` with each piece until `is_over`, or `fail`; `finish`.
-    """
+    snapshot: Snapshot
+    reader: Reader
+    read_passages: ReadPassages
+    chat_model: ChatModel | None
+    top_k: int
+    settings_id: str
 
-    def __init__(
-        self,
-        question: str,
-        history: Sequence[Turn],
-        filters: Filters | None,
-        build: Snapshot,
-        chat_model: ChatModel | None,
-    ) -> None:
-        """Take the question, checked, and what answers it."""
-        self.question = question
-        self._history, self._filters = tuple(history), filters
-        self._build, self._chat_model = build, chat_model
-        self._condensed: str | None = None
-        self._failure: ChatModelError | None = None
-        self._found: Retrieved
-        self._evidence: tuple[Evidence, ...] = ()
-        self._confidence = 0.0
-        self._is_list = False
-        self._drafting: Drafting | None = None
-        self._clock = _Clock()
 
-    def request_condensed(self) -> ModelRequest | None:
-        """What the model is asked, so that a follow-up can be searched by itself."""
-        if self._chat_model is None or not any(turn.role == "user" for turn in self._history):
-            return None
-        return request_condensed(self.question, self._history, self._chat_model)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What reading found: the evidence, best first, and the probability that it answers the question."""
 
-    def take_condensed(self, text: str) -> None:
-        """What the model made of the question; it counts if it is one and adds nothing."""
-        self._condensed = read_condensed(text, self.question, self._history)
-        self._clock.lap("condense")
-
-    def search(self, top_k: int) -> Retrieved:
-        """Find the passages whose records are to be read."""
-        self._found = retrieve(self.question, self._history, self._build, top_k, self._filters, self._condensed)
-        self._clock.lap("search")
-        return self._found
-
-    def read(self, read_passages: ReadPassages) -> None:
-        """Read the records: the sentences that may answer, and whether they would."""
-        found = self._found
-        read = weigh_sentences(found.focus, read_passages(found.focus, tuple(found.passages)), self._build.term_weight)
-        listed = select_listed(found.focus, read, self._build) if found.asks_for_list else []
-        self._is_list = bool(listed)
-        self._evidence = gather_listed(listed) if listed else gather_evidence(found.focus, read)
-        self._confidence = estimate_answerable(found.query, read, self._build)
-        self._clock.lap("reading")
-
-    def request_draft(self) -> ModelRequest | None:
-        """What the model is asked for an answer. Without evidence it is not asked, nor for a list, which is quoted."""
-        if self._chat_model is None or self._is_list or not self._is_answerable:
-            return None
-        request: ModelRequest | None = None
-        offered: tuple[Evidence, ...] = ()
-        if self._failure is None:
-            try:
-                request, offered = request_answer(self._found.query, self._evidence, self._chat_model)
-            except ChatModelError as error:
-                self._failure = error
-        self._drafting = Drafting(offered, load_reader())
-        if self._failure is not None:
-            self._drafting.fail(self._failure)
-        return request
-
-    def feed(self, piece: str) -> str | None:
-        """Take a piece of the draft: the text so far, where there is more of it to show."""
-        drafting = self._started_drafting
-        shown = drafting.text
-        if piece.strip():
-            self._clock.mark("first_piece")
-        drafting.feed(piece)
-        if drafting.text == shown:
-            return None
-        self._clock.mark("first_text")
-        return drafting.text
-
-    def fail(self, error: ChatModelError) -> None:
-        """The model failed; it is not asked again."""
-        self._failure = error
-        if self._drafting is not None:
-            self._drafting.fail(error)
+    evidence: tuple[Evidence, ...]
+    is_list: bool
+    confidence: float
 
     @property
-    def shown(self) -> str:
-        """The text that was given out so far."""
-        return self._drafting.text if self._drafting else ""
+    def is_answerable(self) -> bool:
+        """Whether there is an answer to give. A list is judged record by record, so its confidence does not count."""
+        return bool(self.evidence) and (self.is_list or self.confidence >= load_calibration().threshold)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A verified draft: what wrote it, what the user should be warned of, and the text that was streamed already."""
+
+    checked: CheckedDraft
+    mode: Mode = "extractive"
+    warnings: tuple[str, ...] = ()
+    streamed: str = ""
 
     @property
-    def is_over(self) -> bool:
-        """Whether no more of the draft is wanted."""
-        return self._started_drafting.is_over
-
-    def finish(self, settings_id: str) -> Answer:
-        """The answer."""
-        checked, mode, warnings = self._conclude()
-        self._clock.lap("answer")
-        self._clock.mark("total")
-        return Answer(
-            question=self.question,
-            query=self._found.query,
-            text=checked.text or ABSTAIN_SENTENCE,
-            claims=checked.claims,
-            citations=checked.citations,
-            evidence=self._evidence,
-            status=_status(checked, mode),
-            confidence=self._confidence,
-            mode=mode,
-            model=self._chat_model.name if self._chat_model and mode == "generative" else None,
-            index_id=self._build.manifest.build_id,
-            settings_id=settings_id,
-            timings_ms=self._clock.timings_ms,
-            warnings=(
-                *self._warn_of_advice(),
-                *map(redact, self._found.warnings),
-                *warnings,
-                *warn_of_retracted(checked.citations),
-            ),
-        )
-
-    def _warn_of_advice(self) -> tuple[str, ...]:
-        return (ADVICE_WARNING,) if asks_for_advice(self.question) else ()
-
-    def _conclude(self) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
-        if not self._is_answerable:
-            return CheckedDraft(), "extractive", ()
-        quotes = draft_list(self._evidence) if self._is_list else draft_quotes(self._evidence)
-        if self._drafting is not None:
-            return self._drafting.finish(quotes, self._evidence)
-        return DraftChecker(load_reader()).check(quotes, self._evidence), "extractive", ()
-
-    @property
-    def _is_answerable(self) -> bool:
-        return bool(self._evidence) and (self._is_list or self._confidence >= read_calibration().threshold)
-
-    @property
-    def _started_drafting(self) -> Drafting:
-        if self._drafting is None:
-            raise RuntimeError("no draft was requested")
-        return self._drafting
+    def status(self) -> Status:
+        """Quotes are a whole answer; of a chat model's text, only if no statement was left out."""
+        if not self.checked.citations:
+            return "insufficient_evidence"
+        is_whole = self.mode == "extractive" or all(claim.supported for claim in self.checked.claims)
+        return "answered" if is_whole else "partial"
 
 
-class _Clock:
-    """Milliseconds: how long each step took, and when things first happened."""
+class Timings:
+    """Milliseconds of each step, and of first occurrences since the question."""
 
     def __init__(self) -> None:
         self._started = self._last = time.perf_counter()
-        self.timings_ms: dict[str, float] = {}
+        self.milliseconds: dict[str, float] = {}
 
-    def lap(self, step: str) -> None:
+    def end_step(self, name: str) -> None:
+        """Record the time since the previous step ended."""
         now = time.perf_counter()
-        self.timings_ms[step] = round((now - self._last) * 1_000, 1)
+        self.milliseconds[name] = round((now - self._last) * 1_000, 1)
         self._last = now
 
-    def mark(self, name: str) -> None:
-        self.timings_ms.setdefault(name, round((time.perf_counter() - self._started) * 1_000, 1))
+    def mark_first(self, name: str) -> None:
+        """Record the time since the question, unless it is recorded already."""
+        self.milliseconds.setdefault(name, round((time.perf_counter() - self._started) * 1_000, 1))
 
 
-def _status(checked: CheckedDraft, mode: Mode) -> Status:
-    if not checked.citations:
-        return "insufficient_evidence"
-    # Quotes alone are a whole answer, whatever a model wrote before.
-    is_whole = mode == "extractive" or all(claim.supported for claim in checked.claims)
-    return "answered" if is_whole else "partial"
+def answer_question(question: str, history: Sequence[Turn], filters: Filters | None, resources: Resources) -> Pipeline:
+    """Answer a question that was checked and cleaned.
+
+    Raises:
+        NoIndexError: the index cannot be read any more.
+    """
+    timings = Timings()
+    condensed, failure = yield from _condense(question, history, resources.chat_model, timings)
+    yield AnswerEvent(step="searching")
+    request = understand(question, history, resources.snapshot, filters, condensed)
+    found = retrieve(request, resources.snapshot, resources.top_k, filters)
+    timings.end_step("search")
+    findings = _read(request, tuple(found.passages), resources)
+    timings.end_step("reading")
+    read = f"{len(found.passages)} records read"
+    yield AnswerEvent(step=read if request.query == question else f"{read} for “{request.query}”")
+    draft = yield from _draft(request, findings, resources, failure, timings)
+    timings.end_step("answer")
+    timings.mark_first("total")
+    answer = _assemble(request, findings, draft, resources, timings, found.warnings)
+    for end in (place for place, letter in enumerate(answer.text) if letter == "\n" and place > len(draft.streamed)):
+        yield AnswerEvent(step="answering", text=answer.text[:end])
+    yield AnswerEvent(step="done", text=answer.text, answer=answer)
+
+
+def _condense(
+    question: str, history: Sequence[Turn], chat_model: ChatModel | None, timings: Timings
+) -> Generator[Step, str | None, tuple[str | None, ChatModelError | None]]:
+    """The question as a chat model rewrote it to stand alone, and the error if the model failed."""
+    if chat_model is None or not any(turn.role == "user" for turn in history):
+        return None, None
+    yield AnswerEvent(step="reading the conversation")
+    try:
+        pieces = []
+        piece = yield ModelCall(chat_model, request_condensed(question, history, chat_model))
+        while piece is not None:
+            pieces.append(piece)
+            piece = yield Signal.CONTINUE
+    except ChatModelError as error:
+        return None, error
+    timings.end_step("condense")
+    return parse_condensed("".join(pieces), question, history), None
+
+
+def _read(request: Request, passages: tuple[Passage, ...], resources: Resources) -> Findings:
+    weights = resources.snapshot.weigh_terms(request.focus)
+    read = score_sentences(request.focus, resources.read_passages(request.focus, passages), weights)
+    listed = select_listed(request.focus, weights, read) if request.kind == "list" else []
+    return Findings(
+        evidence=gather_listed(listed) if listed else gather_evidence(request.focus, read),
+        is_list=bool(listed),
+        confidence=estimate_answerable(request.query, read, resources.snapshot),
+    )
+
+
+def _draft(
+    request: Request, findings: Findings, resources: Resources, failure: ChatModelError | None, timings: Timings
+) -> Generator[Step, str | None, Draft]:
+    """The answer's text: quotes, or what a chat model writes. A list is always quoted."""
+    if not findings.is_answerable:
+        return Draft(checked=CheckedDraft())
+    quotes = draft_list(findings.evidence) if findings.is_list else draft_quotes(findings.evidence)
+    if resources.chat_model is None or findings.is_list:
+        return Draft(checked=DraftChecker(resources.reader).check(quotes, findings.evidence))
+    if failure is not None:
+        stream = CheckedStream((), resources.reader, failure)
+    else:
+        stream = yield from _generate(request.query, findings.evidence, resources.chat_model, resources.reader, timings)
+    streamed = stream.text
+    checked, mode, warnings = stream.finish(quotes, findings.evidence)
+    return Draft(checked=checked, mode=mode, warnings=warnings, streamed=streamed)
+
+
+def _generate(
+    query: str, evidence: Sequence[Evidence], chat_model: ChatModel, reader: Reader, timings: Timings
+) -> Generator[Step, str | None, CheckedStream]:
+    """Have the chat model write, verify what it writes meanwhile, and show what is supported."""
+    try:
+        request, offered = request_answer(query, evidence, chat_model)
+    except ChatModelError as error:
+        return CheckedStream((), reader, error)
+    stream = CheckedStream(offered, reader)
+    yield AnswerEvent(step=f"{chat_model.name} is writing")
+    try:
+        piece = yield ModelCall(chat_model, request)
+        while piece is not None:
+            if piece.strip():
+                timings.mark_first("first_piece")
+            shown = stream.text
+            stream.feed(piece)
+            if stream.is_over:
+                piece = yield Signal.STOP
+            elif stream.text == shown:
+                piece = yield Signal.CONTINUE
+            else:
+                timings.mark_first("first_text")
+                piece = yield AnswerEvent(step="answering", text=stream.text)
+    except ChatModelError as error:
+        stream.fail(error)
+    return stream
+
+
+def _assemble(
+    request: Request,
+    findings: Findings,
+    draft: Draft,
+    resources: Resources,
+    timings: Timings,
+    search_warnings: tuple[str, ...],
+) -> Answer:
+    model = resources.chat_model
+    return Answer(
+        question=request.question,
+        kind="list" if findings.is_list else "fact",
+        query=request.query,
+        text=draft.checked.text or ABSTAIN_SENTENCE,
+        claims=draft.checked.claims,
+        citations=draft.checked.citations,
+        evidence=findings.evidence,
+        status=draft.status,
+        confidence=findings.confidence,
+        mode=draft.mode,
+        model=model.name if model and draft.mode == "generative" else None,
+        index_id=resources.snapshot.manifest.build_id,
+        settings_id=resources.settings_id,
+        timings_ms=timings.milliseconds,
+        warnings=(
+            *((ADVICE_WARNING,) if asks_for_advice(request.question) else ()),
+            *map(redact, search_warnings),
+            *draft.warnings,
+            *warn_of_retracted(draft.checked.citations),
+        ),
+    )

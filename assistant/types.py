@@ -1,4 +1,4 @@
-"""The data model of answers: evidence, citations, claims and the answer itself.
+"""The data model of questions and evidence: turns, evidence, citations and claims.
 
 Offsets are half-open and count characters of the record's abstract, or of its title where `field` is "title".
 """
@@ -11,23 +11,26 @@ from typing import Literal
 from index.types import Record
 
 QuotedField = Literal["abstract", "title"]
+AnswerKind = Literal["fact", "list"]
+"""What is asked for: what one case says, or which reports there are on a topic."""
 Place = tuple[str, QuotedField, int, int]
 """A span of a record: the record's id, the field, start and end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message of a conversation."""
+    """One message of a conversation; `record_ids` are the records that an answer cites, in the order of first use."""
 
     role: Literal["user", "assistant"]
     content: str
+    record_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """A sentence of a record that may be cited: `quote` is `abstract[start:end]` (or `title[start:end]`).
 
-    `key` is what a chat model writes to cite it. `score` is higher for better, and comparable within one question.
+    `key` is what a chat model writes to cite it. `score` is higher for better, comparable within one question only.
     """
 
     key: str
@@ -41,13 +44,13 @@ class Evidence:
 
     @property
     def place(self) -> Place:
-        """Where the sentence stands: the same for two pieces of evidence that are one sentence."""
+        """The position of the sentence: equal for two pieces of evidence that are the same sentence."""
         return (self.record.record_id, self.field, self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A sentence that an answer rests on; numbers start at 1, in the order of first use."""
+    """A sentence that an answer is based on; numbers start at 1, in the order of first use."""
 
     number: int
     record: Record
@@ -62,7 +65,7 @@ class Citation:
 class Claim:
     """One statement of an answer with the numbers of its citations.
 
-    `supported` says whether the cited sentences state it, `why` how that was found. Only supported claims are shown.
+    `supported` says whether the cited sentences state it, `why` the reason. Only supported claims are shown.
     """
 
     text: str

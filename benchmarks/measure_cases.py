@@ -25,8 +25,8 @@ from assistant.cases.clauses import tells_of_case
 from assistant.cases.patients import read_patients
 from assistant.cases.tabulate import fill_patients
 from assistant.clinical_text.quantities import find_figures
-from assistant.reading.evidence import split_record
 from assistant.reading.reader import load_reader
+from assistant.reading.sentences import split_record
 from index import DEMO_RECORDS, read_records
 from index.text.normalisation import fold_text
 from index.text.terms import analyse

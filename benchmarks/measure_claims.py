@@ -28,8 +28,8 @@ from assistant.evaluation.questions import Question, QuestionSet, read_questions
 from assistant.generation.chat_models import ChatModel, ModelRequest, open_chat_model
 from assistant.generation.prompting import is_abstention, select_offered
 from assistant.generation.quotes import draft_quotes
-from assistant.reading.evidence import split_record
 from assistant.reading.reader import load_reader
+from assistant.reading.sentences import split_record
 from assistant.settings import AssistantSettings
 from assistant.verification.checker import DraftChecker
 from assistant.verification.draft_claims import parse_draft

@@ -22,7 +22,7 @@ from assistant.cli.evaluate_command import evaluate_files
 from assistant.evaluation.judging import find_gold_records, resolve_gold
 from assistant.evaluation.questions import QuestionSet, read_questions
 from assistant.evaluation.report import Report, Row, summarise_rows
-from assistant.reading.answerability import read_calibration
+from assistant.reading.answerability import load_calibration
 from index import build_index, open_index
 from training.data import read_lines, trains_events
 from training.hard_negatives import write_lines
@@ -129,7 +129,7 @@ def draw_trade_off(rows: Sequence[Row], path: Path) -> None:
     refused = [(np.mean(answerable < limit), np.mean(unanswerable < limit)) for limit in thresholds]
     figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
     axes.step(*zip(*refused, strict=True), where="post", color="#1f5f8b")
-    chosen = read_calibration().threshold
+    chosen = load_calibration().threshold
     axes.plot(np.mean(answerable < chosen), np.mean(unanswerable < chosen), "o", color="#b5472f")
     axes.annotate(
         "in use", (np.mean(answerable < chosen), np.mean(unanswerable < chosen)), (8, -12), textcoords="offset points"

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from assistant.clinical_text.medical_names import drug_names
-from assistant.reading.evidence import as_evidence, split_record
+from assistant.reading.sentences import as_evidence, split_record
 from assistant.types import Evidence
 from index.text.terms import analyse
 from index.types import Record

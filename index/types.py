@@ -11,6 +11,7 @@ from textwrap import shorten
 from typing import Any, NamedTuple
 
 from index.errors import WrongUseError
+from index.text.normalisation import fold_text
 
 NAME_CHARS = 120
 LAST_YEAR = 9_999
@@ -103,13 +104,18 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk as a result: `score` is higher for better, `rank` starts at 1, `stage` says what scored it."""
+    """A chunk as a result.
+
+    `score` is higher for better, `rank` starts at 1, `stage` says what scored it, and `similarity` is the cosine of the
+    query and the chunk, -1 to 1.
+    """
 
     record: Record
     chunk: Chunk
     score: float
     rank: int
     stage: str
+    similarity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +148,16 @@ class Filters:
 
     def __bool__(self) -> bool:
         return self != Filters()
+
+    def admits(self, record: Record) -> bool:
+        """Whether a record may be found."""
+        is_in_years = not (self.year_from or self.year_to) or (
+            record.year is not None and (self.year_from or 0) <= record.year <= (self.year_to or LAST_YEAR)
+        )
+        is_in_journals = not self.journals or fold_text(record.journal or "") in map(fold_text, self.journals)
+        types = {fold_text(name) for name in record.publication_types}
+        is_of_type = not self.publication_types or not types.isdisjoint(map(fold_text, self.publication_types))
+        return is_in_years and is_in_journals and is_of_type and self.open_access in (None, record.is_open_access)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ from sklearn.linear_model import LogisticRegression
 
 from assistant.generation.quotes import draft_quotes
 from assistant.reading.answerability import Calibration, GateFeatures, measure_features
-from assistant.reading.evidence import ReadRecord, gather_evidence, read_passages, weigh_sentences
+from assistant.reading.evidence import gather_evidence, score_sentences
+from assistant.reading.passages import ReadRecord, read_passages
 from assistant.reading.reader import Reader, load_reader
 from assistant.reading.rows import Report
 from assistant.settings import AssistantSettings
@@ -99,7 +100,8 @@ def measure(
     found = build.search(example.question, depth)
 
     def read(passages: Sequence[Passage], build: Snapshot) -> tuple[ReadRecord, ...]:
-        return weigh_sentences(example.question, read_passages(example.question, passages, reader), build.term_weight)
+        weights = build.weigh_terms(example.question)
+        return score_sentences(example.question, read_passages(example.question, passages, reader), weights)
 
     as_it_is = read(found, build)
     if example.span == NO_SPAN:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.reading.evidence import as_report, split_record
 from assistant.reading.rows import Report
+from assistant.reading.sentences import as_report, split_record
 from index import Record, read_records
 
 UNKNOWN_SPAN = -2

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from assistant.reading.evidence import choose
+from assistant.reading.passages import softmax_or_none
 from assistant.reading.reader import Reader, Reading
 from assistant.reading.rows import Report
 from training.data import Example
@@ -60,12 +60,12 @@ def draw_sample(examples: Sequence[Example], count: int) -> list[Example]:
 
 def _judge(readings: Sequence[Reading], gold: int) -> Outcome:
     """The outcome where the first of the records is the right one and its span `gold` answers."""
-    chances = choose([reading.record for reading in readings])
+    chances = softmax_or_none([reading.record for reading in readings])
     scored = sorted(
         (
             (chance * inside, place, number)
             for place, (reading, chance) in enumerate(zip(readings, chances, strict=True))
-            for number, inside in enumerate(choose([reading.title, *reading.sentences]))
+            for number, inside in enumerate(softmax_or_none([reading.title, *reading.sentences]))
         ),
         reverse=True,
     )
@@ -75,6 +75,6 @@ def _judge(readings: Sequence[Reading], gold: int) -> Outcome:
 
 def _answered(readings: Sequence[Reading]) -> float:
     """The probability that some sentence of some record answers."""
-    chances = choose([reading.record for reading in readings])
-    inside = [sum(choose([reading.title, *reading.sentences])) for reading in readings]
+    chances = softmax_or_none([reading.record for reading in readings])
+    inside = [sum(softmax_or_none([reading.title, *reading.sentences])) for reading in readings]
     return sum(chance * share for chance, share in zip(chances, inside, strict=True))

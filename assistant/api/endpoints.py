@@ -21,7 +21,7 @@ from assistant.api.schemas import (
 )
 from assistant.assistant import Assistant
 from assistant.types import Turn
-from assistant.understanding.query_rewriting import check_question
+from assistant.understanding.request import check_question
 from index.errors import WrongUseError
 from index.ingest.identifiers import name_record, normalise_doi, normalise_pmid
 from index.search.snapshot import Snapshot

@@ -130,12 +130,16 @@ def _as_question(messages: LanguageModelInput) -> tuple[str, list[Turn]]:
         last = f"the last message is of type {given[-1].type!r}" if given else "there is no message"
         raise WrongUseError(last, remedy="end with the user's question, a HumanMessage")
     *before, asked = given
-    turns = [
-        Turn(role="user" if isinstance(message, HumanMessage) else "assistant", content=str(message.text))
-        for message in before
-        if isinstance(message, HumanMessage | AIMessage)
-    ]
-    return str(asked.text), turns
+    return str(asked.text), [_as_turn(message) for message in before if isinstance(message, HumanMessage | AIMessage)]
+
+
+def _as_turn(message: HumanMessage | AIMessage) -> Turn:
+    """A message as a turn; one that `CaseReportChat` wrote still has the documents that it cites."""
+    if isinstance(message, HumanMessage):
+        return Turn(role="user", content=str(message.text))
+    documents = message.additional_kwargs.get("documents", ())
+    record_ids = dict.fromkeys(str(document.metadata["record_id"]) for document in documents)
+    return Turn(role="assistant", content=str(message.text), record_ids=tuple(record_ids))
 
 
 def _as_chunk(event: AnswerEvent, shown: str) -> AIMessageChunk | None:

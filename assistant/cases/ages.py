@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from assistant.cases.clauses import Span
-from assistant.reading.evidence import Sentence
+from assistant.reading.sentences import Sentence
 
 _TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 _DIGITS = "(?:one|two|three|four|five|six|seven|eight|nine)"

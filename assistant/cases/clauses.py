@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from assistant.reading.evidence import Sentence, is_background
+from assistant.reading.sentences import Sentence, is_background
 from index.types import Record
 
 MAX_CELL_CHARS = 180

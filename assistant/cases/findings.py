@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from assistant.cases.ages import find_ages, is_in_general
 from assistant.cases.clauses import MAX_CELL_CHARS, Span, find_clauses
 from assistant.clinical_text.quantities import find_figures
-from assistant.reading.evidence import Sentence
+from assistant.reading.sentences import Sentence
 from index.text.terms import analyse
 
 # The reader's probability from which a sentence is taken without a word that tells, and with one.

@@ -16,8 +16,8 @@ from assistant.cases.patients import read_patients
 from assistant.cases.types import COLUMNS, CaseRow, Cell, ColumnName
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens
 from assistant.generation.prompting import render_evidence
-from assistant.reading.evidence import Sentence, as_evidence
 from assistant.reading.reader import Reader
+from assistant.reading.sentences import Sentence, as_evidence
 from assistant.types import Evidence
 from assistant.verification.support import SupportFinder
 from index.text.cleaning import clean_line

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from assistant.cases.ages import VAGUE_AGE, find_ages, find_vague_ages, is_in_general, is_of_another
 from assistant.cases.clauses import Span
 from assistant.clinical_text.quantities import find_figures
-from assistant.reading.evidence import Sentence
+from assistant.reading.sentences import Sentence
 
 _SEX = re.compile(r"\b(?:(?P<male>male|man|boy|gentleman)|(?P<female>female|woman|girl|lady))\b", re.IGNORECASE)
 _ANY_SEX = re.compile(

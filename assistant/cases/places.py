@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from assistant.cases.ages import is_in_general
 from assistant.cases.clauses import Span
-from assistant.reading.evidence import Sentence
+from assistant.reading.sentences import Sentence
 
 _COUNTRIES = (
     "Afghanistan|Albania|Algeria|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bahrain|Bangladesh|"

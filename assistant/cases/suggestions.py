@@ -12,7 +12,7 @@ from assistant.cases.clauses import tells_of_case
 from assistant.cases.findings import names_diagnosis, tells_outcome
 from assistant.cases.treatment import find_dosed_drug, find_lasting_drug, tells_treatment
 from assistant.clinical_text.medical_names import find_foreign_names
-from assistant.reading.evidence import Sentence, split_record
+from assistant.reading.sentences import Sentence, split_record
 from index.search.snapshot import Snapshot
 from index.text.normalisation import fold_text
 from index.text.terms import analyse

@@ -18,8 +18,9 @@ from assistant.cases.treatment import find_interventions
 from assistant.cases.types import CaseRow, CaseTable, Cell, ColumnName
 from assistant.clinical_text.quantities import find_figures
 from assistant.generation.chat_models import ChatModel, ChatModelError
-from assistant.reading.evidence import Sentence, as_evidence, as_report, choose, sentence_logits, split_record
+from assistant.reading.passages import sentence_logits, softmax_or_none
 from assistant.reading.reader import Reader
+from assistant.reading.sentences import Sentence, as_evidence, as_report, split_record
 from index.types import Record
 
 # What the reader is asked for the columns that rules alone cannot fill.
@@ -75,7 +76,7 @@ def read_cases(records: Sequence[Record], reader: Reader, question: str | None) 
     asked = dict(_ASKED) | ({"key_number": question} if question else {})
     chances: dict[ColumnName, list[list[float]]] = {
         name: [
-            choose(sentence_logits(sentences, reading))
+            softmax_or_none(sentence_logits(sentences, reading))
             for sentences, reading in zip(split, reader.read(query, reports), strict=True)
         ]
         for name, query in asked.items()

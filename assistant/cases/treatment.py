@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from assistant.cases.ages import is_in_general
 from assistant.cases.clauses import Span, find_clauses
-from assistant.reading.evidence import Sentence
-from assistant.verification.facts import read_facts
+from assistant.reading.sentences import Sentence
+from assistant.verification.facts import extract_facts
 
 MAX_PIECES = 3
 # The reader's probability from which a sentence without a dose is taken to tell the treatment.
@@ -133,20 +133,20 @@ def tells_treatment(sentence: Sentence) -> bool:
 
 
 def _find_drugs(text: str) -> Iterator[tuple[int, str]]:
-    return ((word.start(), word[0]) for word in re.finditer(r"\w[\w-]+", text) if read_facts(word[0]).has_drug)
+    return ((word.start(), word[0]) for word in re.finditer(r"\w[\w-]+", text) if extract_facts(word[0]).has_drug)
 
 
 def _is_given(text: str) -> bool:
-    return bool(_IS_GIVEN.search(text)) or read_facts(text).has_drug
+    return bool(_IS_GIVEN.search(text)) or extract_facts(text).has_drug
 
 
 def _needed_chance(text: str) -> float:
-    return MIN_CHANCE_WITH_DRUG if read_facts(text).has_drug else MIN_CHANCE
+    return MIN_CHANCE_WITH_DRUG if extract_facts(text).has_drug else MIN_CHANCE
 
 
 def _lasts(text: str) -> bool:
     """Whether a clause says how long something was given."""
-    named = bool(re.search(rf"\b{_THERAPY}\b", text)) or read_facts(text).has_drug
+    named = bool(re.search(rf"\b{_THERAPY}\b", text)) or extract_facts(text).has_drug
     return bool(_SINCE_START.search(text) or (named and _DURATION.search(text)))
 
 

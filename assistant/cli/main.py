@@ -82,7 +82,7 @@ def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = N
             except WrongUseError as error:
                 typer.echo(str(error), err=True)
                 continue
-            history += [Turn(role="user", content=question), Turn(role="assistant", content=answer.text)]
+            history += answer.turns
 
 
 def _show(events: Iterator[AnswerEvent]) -> Answer:

@@ -83,10 +83,7 @@ def _ask_all(
             except WrongUseError as error:
                 raise WrongUseError(f"question {question.question_id}: {error.args[0]}", remedy=error.remedy) from error
             if outcome.answer:
-                history += [
-                    Turn(role="user", content=question.text),
-                    Turn(role="assistant", content=outcome.answer.text),
-                ]
+                history += outcome.answer.turns
             done += 1
             yield outcome
     if progress:

@@ -1,4 +1,4 @@
-"""Chat models through LangChain: opened from `provider:model`, bounded in tokens and time, their failures in words."""
+"""Chat models through LangChain: opened from `provider:model`, limited in tokens and time, failures with a remedy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 TIMEOUT_S = 120.0
 MAX_SECONDS = 240.0
 MAX_RETRIES = 2
-# Of a window that nobody tells; llama.cpp, LM Studio and vLLM are often started with no more.
+# If the window is not known: llama.cpp, LM Studio and vLLM are often started with no more.
 DEFAULT_WINDOW = 4_096
-# Ollama cuts a prompt without a word at 2,048 or 4,096 tokens unless it is told.
+# Ollama silently truncates a prompt at 2,048 or 4,096 tokens unless it is told otherwise.
 OLLAMA_WINDOW = 8_192
-# At most this share of the window is left for the answer, and this many tokens: a model that thinks needs many.
+# The answer gets at most this share of the window, and this many tokens: a reasoning model needs many.
 ANSWER_SHARE = 0.25
 MAX_ANSWER_TOKENS = 4_096
 MAX_ANSWER_CHARS = 20_000
-# Fewer than the four that are usual for prose: names of drugs and figures cut into many tokens.
+# Fewer than the usual four of prose: drug names and numbers are split into many tokens.
 CHARS_PER_TOKEN = 3.0
 
-# How providers call it that an answer was cut off because it had as many tokens as were allowed.
+# What providers call an answer that was cut off at the token limit.
 _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 
 Messages = Sequence[tuple[str, str]]
 
-# Providers that casecite has an extra for; those of the first lot want a key, which may stand in these variables.
+# Providers that casecite has an extra for; these need a key, in one of these variables.
 _KEYS = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "mistralai": ("MISTRAL_API_KEY",),
@@ -51,11 +51,11 @@ _EXTRAS = {*_KEYS, "ollama"}
 
 
 class ChatModelError(CaseciteError):
-    """The chat model gave nothing that can be used; the answer is then made of quotes."""
+    """The chat model failed; the answer is then made of quotes."""
 
 
 class ModelRequest(NamedTuple):
-    """What a model is asked: (role, text) pairs, and the prompt that they are from, which traces tell."""
+    """What a model is asked: (role, text) pairs, and the prompt that they come from, for traces."""
 
     prompt: str
     version: int
@@ -68,7 +68,7 @@ class ModelRequest(NamedTuple):
 
 
 class ChatModel(NamedTuple):
-    """An open chat model: its name as it was given, LangChain's model, and how many tokens it can take."""
+    """An open chat model: its name as given, LangChain's model, and its context window in tokens."""
 
     name: str
     model: BaseChatModel
@@ -76,7 +76,7 @@ class ChatModel(NamedTuple):
 
     @property
     def max_answer_tokens(self) -> int:
-        """How many tokens of the window are kept for what it writes."""
+        """How many tokens of the window are reserved for the answer."""
         return _answer_tokens(self.window)
 
     @property
@@ -93,52 +93,43 @@ class ChatModel(NamedTuple):
         limits = _Limits(self)
         try:
             for chunk in self.model.stream(request.messages, request.config):
-                yield limits.pass_on(chunk)
+                yield limits.check(chunk)
         except ChatModelError:
             raise
         except Exception as error:  # each provider has exceptions of its own
             raise explain_failure(error, self.name) from error
 
-    def check(self) -> None:
-        """Ask it for a word.
-
-        Raises:
-            ChatModelError: it cannot be reached, or fails.
-        """
-        with closing(self.stream(ModelRequest("check", 1, [("user", "Say yes.")]))) as pieces:
-            next(pieces, None)
-
     async def astream(self, request: ModelRequest) -> AsyncGenerator[str]:
-        """`stream` without blocking the event loop; a cancelled reader cancels the model's request."""
+        """`stream` without blocking the event loop; cancelling the consumer cancels the model's request."""
         limits = _Limits(self)
         try:
             written = cast("AsyncGenerator[AIMessageChunk]", self.model.astream(request.messages, request.config))
             async with aclosing(written) as chunks:
                 async for chunk in chunks:
-                    _heed_cancellation()
-                    yield limits.pass_on(chunk)
+                    _raise_if_cancelled()
+                    yield limits.check(chunk)
         except ChatModelError:
             raise
         except Exception as error:  # each provider has exceptions of its own
             raise explain_failure(error, self.name) from error
 
 
-def _heed_cancellation() -> None:
-    """End a cancelled task although the cancellation was lost: `asyncio.wait_for` of Python 3.11 loses some."""
+def _raise_if_cancelled() -> None:
+    """End a task whose cancellation was lost: `asyncio.wait_for` of Python 3.11 loses some."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 class _Limits:
-    """Ends an answer that never does."""
+    """Ends an answer that is too long or takes too long."""
 
     def __init__(self, chat_model: ChatModel) -> None:
         self._name = chat_model.name
         self._started = time.monotonic()
         self._chars = 0
 
-    def pass_on(self, chunk: AIMessageChunk) -> str:
+    def check(self, chunk: AIMessageChunk) -> str:
         piece = str(chunk.text)
         self._chars += len(piece)
         is_cut = not _CUT.isdisjoint(map(str, chunk.response_metadata.values()))
@@ -183,7 +174,7 @@ def open_chat_model(spec: str, base_url: str | None = None, window: int | None =
 
 
 def as_chat_model(model: BaseChatModel, name: str, window: int | None = None) -> ChatModel:
-    """A model of LangChain's as one of ours."""
+    """A chat model of LangChain as a `ChatModel`."""
     profile = model.profile or {}
     if profile.get("temperature") is False and getattr(model, "temperature", None) is not None:
         model = model.model_copy(update={"temperature": None})  # it refuses any but its own
@@ -196,7 +187,7 @@ def _answer_tokens(window: int) -> int:
 
 
 def count_tokens(messages: Messages) -> int:
-    """How many tokens messages have, by a cautious estimate that needs no model's tokenizer."""
+    """How many tokens messages have: a conservative estimate that needs no tokenizer."""
     from langchain_core.messages import convert_to_messages
     from langchain_core.messages.utils import count_tokens_approximately
 
@@ -204,7 +195,7 @@ def count_tokens(messages: Messages) -> int:
 
 
 def render_latest(turns: Sequence[Turn], max_tokens: int) -> str:
-    """The latest turns that have no more than `max_tokens`, with who speaks before each."""
+    """The latest turns that fit in `max_tokens`, each with its role."""
     from langchain_core.messages import AIMessage, HumanMessage, get_buffer_string, trim_messages
     from langchain_core.messages.utils import count_tokens_approximately
 
@@ -220,7 +211,7 @@ def render_latest(turns: Sequence[Turn], max_tokens: int) -> str:
 
 
 def explain_failure(error: Exception, name: str) -> ChatModelError:
-    """A provider's exception as one line that says what to do."""
+    """A provider's exception as an error of one line with a remedy."""
     provider, _, model = name.partition(":")
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -257,7 +248,7 @@ def _check_key(spec: str, provider: str, base_url: str | None) -> None:
 
 
 def _options(provider: str, base_url: str | None, window: int | None) -> dict[str, Any]:
-    """What a model is opened with: each provider has names of its own for the same bounds."""
+    """The options a model is opened with: providers name the same limits differently."""
     options: dict[str, Any] = {"temperature": 0.0}
     if base_url:
         options["base_url"] = base_url

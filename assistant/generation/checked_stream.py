@@ -1,11 +1,11 @@
-"""A chat model's draft, checked claim by claim while it is written, and made whole with quotes where it falls short.
+"""A chat model's draft, verified claim by claim while it is written, and completed by quotes where it falls short.
 
-1. A claim is shown once it is checked; one that does not hold is never shown.
-2. Where a claim was left out, or the model failed, the quotes that would have been the answer without a model follow,
-   but for those that a shown claim cites already. So nothing that was shown is withdrawn, and no answer is missing.
-3. So it is where no claim cites any sentence that would have been quoted: the model speaks of something else.
-4. Where no claim holds, the answer is the quotes alone.
-5. Where the model says that the reports do not say before any claim holds, that is the answer.
+1. A claim is shown once it is verified; one that is not supported is never shown.
+2. If a claim was left out or the model failed, the quotes that would be the answer without a model follow, except those
+   that a shown claim cites already. So nothing that was shown is taken back, and no answer is missing.
+3. The same if no claim cites any sentence that would have been quoted: the model is off the point.
+4. If no claim is supported, the answer is the quotes alone.
+5. If the model says that the reports do not say before any claim is supported, that is the answer.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ from assistant.generation.prompting import is_abstention
 from assistant.reading.reader import Reader
 from assistant.types import Evidence
 from assistant.verification.checker import CheckedDraft, DraftChecker
-from assistant.verification.draft_claims import DraftClaim, DraftReader
+from assistant.verification.draft_claims import DraftClaim, DraftParser
 from prompts import ABSTAIN_SENTENCE
 
 # More than any good answer has.
 MAX_CLAIMS = 8
 
 
-class Drafting:
-    """A draft so far. Only what was checked is in `text`; once it `is_over`, no more of it is wanted."""
+class CheckedStream:
+    """A draft so far. Only verified claims are in `text`; once it `is_over`, no more of the draft is wanted.
 
-    def __init__(self, offered: Sequence[Evidence], reader: Reader) -> None:
-        """Take the evidence that the model may cite, and the reader that checks claims."""
-        self._offered = tuple(offered)
-        self._draft = DraftReader()
+    `offered` is the evidence that the model may cite, `failure` why it writes nothing at all.
+    """
+
+    def __init__(self, offered: Sequence[Evidence], reader: Reader, failure: ChatModelError | None = None) -> None:
+        self._offered = offered
+        self._draft = DraftParser()
         self._checker = DraftChecker(reader)
-        self._failure: ChatModelError | None = None
+        self._failure = failure
         self._claim_count = 0
         self._abstains = False
         self._leaves_open = False
 
     @property
     def text(self) -> str:
-        """The claims that hold so far."""
+        """The supported claims so far."""
         return self._checker.checked.text
 
     @property
@@ -49,7 +51,7 @@ class Drafting:
         return self._abstains or self._failure is not None
 
     def feed(self, piece: str) -> None:
-        """Take what the model wrote next."""
+        """Verify what the model wrote next."""
         self._check(self._draft.feed(piece))
         if self._claim_count > MAX_CLAIMS:
             self.fail(ChatModelError("the chat model does not come to an end", remedy="try another CASECITE_LLM"))
@@ -61,7 +63,7 @@ class Drafting:
     def finish(
         self, quotes: Sequence[DraftClaim], evidence: Sequence[Evidence]
     ) -> tuple[CheckedDraft, Mode, tuple[str, ...]]:
-        """The answer, what it is made of, and what its reader should be warned of."""
+        """The answer, what wrote it, and what the user should be warned of."""
         if not self.is_over:
             self._check(self._draft.finish())
         if self._abstains:
@@ -69,7 +71,7 @@ class Drafting:
         written = self._checker.checked
         cited = {item.key for item in evidence if self._checker.cites(item)}
         missing = [quote for quote in quotes if cited.isdisjoint(quote.keys)]
-        faults = list(self._find_faults(written, is_beside=len(missing) == len(quotes)))
+        faults = list(self._find_faults(written, is_off_point=len(missing) == len(quotes)))
         if faults:
             self._checker.check(missing, evidence)
             filled = "quotes complete the answer" if written.citations else "the answer is made of quotes instead"
@@ -88,7 +90,7 @@ class Drafting:
                 self._abstains = True
                 return
 
-    def _find_faults(self, written: CheckedDraft, is_beside: bool) -> Iterator[str]:
+    def _find_faults(self, written: CheckedDraft, is_off_point: bool) -> Iterator[str]:
         """Why quotes are needed."""
         left_out = sum(not claim.supported for claim in written.claims)
         if self._failure is not None:
@@ -99,11 +101,11 @@ class Drafting:
             yield "nothing that the chat model wrote is in the records"
         elif left_out:
             yield f"{left_out} of {len(written.claims)} statements of the chat model are not in the records"
-        elif is_beside:
+        elif is_off_point:
             yield "the chat model cites none of the sentences that are likeliest to answer"
 
     def _find_slips(self, written: CheckedDraft) -> Iterator[str]:
-        """What went wrong and was put right, or is left for the reader to know."""
+        """What went wrong and was corrected, or is left for the user to know."""
         if written.unknown_keys:
             yield f"citations of the chat model to nothing that it was offered: {written.unknown_keys}, dropped"
         if self._leaves_open:

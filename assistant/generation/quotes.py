@@ -1,4 +1,4 @@
-"""The answer made of quotes: no chat model, nothing but sentences of the records."""
+"""The answer made of quotes: without a chat model, only sentences of the records."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from assistant.verification.draft_claims import DraftClaim
 
 MAX_QUOTES = 3
 MAX_QUOTED_CHARS = 600
-# A sentence that is at least so much as likely as the best one may be the answer too. Of another record it must be much
-# likelier, since most questions are about one case (docs/log.md has what each costs).
+# A sentence at least this share as likely as the best one may be the answer too. One of another record must be much
+# likelier, since most questions are about one case (docs/log.md).
 RIVAL_SHARE = 0.01
-OTHER_RECORD_SHARE = 0.3
+QUOTED_RECORD_SHARE = 0.3
 
 # How case reports present their patient: an age, or a person.
 _PATIENT = re.compile(
@@ -26,7 +26,8 @@ _PATIENT = re.compile(
 def draft_quotes(evidence: Sequence[Evidence]) -> list[DraftClaim]:
     """The sentence that answers, then at most two more: others that may answer, or the one that presents the patient.
 
-    The others come in their record's order. At most MAX_QUOTES are shown and (after the first) MAX_QUOTED_CHARS in all.
+    The others come in the order of their record. There are at most MAX_QUOTES, and after the first at most
+    MAX_QUOTED_CHARS characters in all.
     """
     if not evidence:
         return []
@@ -42,12 +43,12 @@ def draft_quotes(evidence: Sequence[Evidence]) -> list[DraftClaim]:
 
 
 def draft_list(evidence: Sequence[Evidence]) -> list[DraftClaim]:
-    """Every sentence as a claim of its own: of a list of records, one line each."""
+    """Each sentence as a claim of its own: one line for each record of a list."""
     return [DraftClaim(text=f"“{item.quote}”", keys=(item.key,)) for item in evidence]
 
 
 def _needed_share(item: Evidence, first: Evidence) -> float:
-    return RIVAL_SHARE if item.record.record_id == first.record.record_id else OTHER_RECORD_SHARE
+    return RIVAL_SHARE if item.record.record_id == first.record.record_id else QUOTED_RECORD_SHARE
 
 
 def _presentations(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -67,7 +68,7 @@ def _in_record_order(chosen: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _as_claims(first: Evidence, chosen: Sequence[Evidence]) -> list[DraftClaim]:
-    """Each quote as a claim; where several records speak, each is said to report what it does."""
+    """Each quote as a claim; quotes of several records are each introduced by their record's mark and "reports"."""
     several = any(item.record.record_id != first.record.record_id for item in chosen)
     return [
         DraftClaim(text=f"“{item.quote}”", keys=(item.key,), lead="reports" if several else None) for item in chosen

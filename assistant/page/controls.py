@@ -79,7 +79,7 @@ class Controls:
     def adapt(self, *values: Any) -> Assistant:
         """The assistant as it is set."""
         *_, top_k, style = values
-        return self._assistant.adapted(top_k=int(top_k), quotes_only=style == QUOTES)
+        return self._assistant.with_options(top_k=int(top_k), quotes_only=style == QUOTES)
 
     def _styles(self) -> list[str]:
         model = self._assistant.chat_model

@@ -68,11 +68,7 @@ def answers_of(conversation: Iterable[Exchange]) -> list[Answer]:
 
 def turns_of(conversation: Iterable[Exchange]) -> list[Turn]:
     """What was said before, as the assistant takes it."""
-    turns = []
-    for answer in answers_of(conversation):
-        turns.append(Turn(role="user", content=answer.question))
-        turns.append(Turn(role="assistant", content=answer.text))
-    return turns
+    return [turn for answer in answers_of(conversation) for turn in answer.turns]
 
 
 def stop(conversation: Conversation) -> Conversation:

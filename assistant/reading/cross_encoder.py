@@ -1,4 +1,4 @@
-"""A cross-encoder of one's own choice, such as MedCPT's or a bge-reranker, that ranks records in the reader's place."""
+"""An optional cross-encoder, such as MedCPT's or a bge-reranker, that ranks the records instead of the reader."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ _loading = threading.Lock()
 
 
 class Reranker:
-    """Scores records for a query. Safe to share between threads."""
+    """Scores records for a query with a cross-encoder that has one output. Safe to share between threads."""
 
     def __init__(self, model: CrossEncoder) -> None:
-        """Take a loaded cross-encoder with one output; `load_reranker` makes it from a name."""
         self._model = model
 
     def score_records(self, query: str, records: Sequence[Record]) -> list[float]:
-        """One score for each record, higher for better; a record that is too long for the model is cut at its end."""
+        """One score for each record, higher for better; a record that is too long for the model is truncated."""
         pairs = [(query, record.text) for record in records]
         return [float(score) for score in self._model.predict(pairs, batch_size=BATCH_SIZE, show_progress_bar=False)]
 

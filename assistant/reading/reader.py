@@ -1,4 +1,4 @@
-"""Reading: which record answers a query, and which sentence, with the packaged weights."""
+"""The reader model with the packaged weights: which record answers a query, and which of its sentences."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 WEIGHTS = "reader.safetensors"
 CARD = "reader.json"
 _REMEDY = "pip install --force-reinstall casecite"
-# The one weight that training leaves as it is in the packaged MiniLM; it is taken from there and not stored twice.
+# Training leaves this weight of the packaged MiniLM unchanged, so it is loaded from there and not stored twice.
 WORD_EMBEDDINGS = "encoder.embeddings.word_embeddings.weight"
 
 
 class Reading(NamedTuple):
-    """What the reader says of one record, as logits against "not answered here" (0).
+    """The reader's output for one record, as logits against "not answered here" (0).
 
-    `record`: that the record answers. `title`, `sentences`: that the answer, if it is here, stands in the title or in
-    that sentence.
+    Attributes:
+        record: that the record answers.
+        title: that the answer, if the record has it, is in the title.
+        sentences: the same for each sentence of the abstract, in order.
     """
 
     record: float
@@ -38,16 +40,18 @@ class Reading(NamedTuple):
 
 
 class Reader:
-    """Reads records for a query. Safe to share between threads."""
+    """Scores records for a query. Safe to share between threads.
+
+    `digest` is the SHA-256 of the weights, if they come from a file.
+    """
 
     def __init__(self, network: ReaderNetwork, rows: RowMaker, digest: str | None = None) -> None:
-        """Take a finished network, what makes its rows, and the SHA-256 of its weights where they are from a file."""
         self._network = network
         self._rows = rows
         self.digest = digest
 
     def read(self, query: str, reports: Sequence[Report]) -> list[Reading]:
-        """One reading for each record, in their order."""
+        """One reading for each record, in order."""
         import torch
 
         if not reports:
@@ -102,7 +106,7 @@ def _load_reader() -> Reader:
 
 
 def _check_weights() -> tuple[Path, str]:
-    """The file of the weights and its SHA-256, which is the one that the package states."""
+    """The file of the weights and its SHA-256, checked against the model card."""
     folder = Path(str(files("assistant.reading")))
     stated = json.loads((folder / CARD).read_text("utf-8"))["sha256"]
     with (folder / WEIGHTS).open("rb") as stream:

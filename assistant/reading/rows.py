@@ -1,7 +1,7 @@
-"""A question and a record as the rows of tokens that the reader sees.
+"""A question and a record as rows of tokens, the input of the reader.
 
 A row is `[CLS] question [SEP] title [SEP] sentence [SEP] sentence [SEP] ...`. A record that does not fit in one row is
-read in several, each with the title, and each beginning with the sentence that ended the one before.
+split into several, each with the title, and each starting with the last sentence of the one before.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MAX_QUESTION_TOKENS = 48
 MAX_SENTENCE_TOKENS = 128
 MAX_ROW_TOKENS = 384
-_REMEMBERED_SENTENCES = 50_000
+_CACHED_SENTENCES = 50_000
 
 
 class Report(NamedTuple):
-    """A record as it is read: its title ("" where it has none) and its sentences in order."""
+    """A record as input of the reader: its title ("" if it has none) and its sentences in order."""
 
     title: str
     sentences: tuple[str, ...]
@@ -29,11 +29,11 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Token ids, and where things stand in them.
+    """Token ids and the positions of their parts.
 
-    `question_end` is where the question's segment ends. `spans` are half-open; the first is the title (a lone [SEP]
-    where there is none), the next are sentences, of which the first is number `first_sentence` of the record. Each
-    span ends with its [SEP].
+    `question_end` is the end of the question's segment. `spans` are half-open; the first is the title (a lone [SEP] if
+    there is none), the next are sentences, starting with number `first_sentence` of the record. Each ends with its
+    [SEP].
     """
 
     ids: tuple[int, ...]
@@ -43,19 +43,18 @@ class Row:
 
 
 class RowMaker:
-    """Makes rows, and remembers the tokens of sentences it has seen. Safe to share between threads."""
+    """Makes rows with a BERT tokenizer, and caches the tokens of sentences. Safe to share between threads."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        """Take a BERT tokenizer."""
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._cls, self._sep = tokenizer.encode("").ids  # what BERT puts around an empty text
-        self._tokens = lru_cache(maxsize=_REMEMBERED_SENTENCES)(
+        self._tokens = lru_cache(maxsize=_CACHED_SENTENCES)(
             lambda text: tuple(tokenizer.encode(text, add_special_tokens=False).ids[:MAX_SENTENCE_TOKENS])
         )
 
     def make_rows(self, query: str, report: Report) -> list[Row]:
-        """The rows of a query and a record, at least one; every sentence stands in one of them."""
+        """The rows of a query and a record, at least one; every sentence is in one of them."""
         head = [self._cls, *self._tokens(query)[:MAX_QUESTION_TOKENS], self._sep]
         title = self._tokens(report.title) if report.title else ()
         sentences = [self._tokens(sentence) for sentence in report.sentences]
@@ -75,9 +74,9 @@ class RowMaker:
 
 
 def make_windows(sentences: Sequence[Sequence[int]], room: int) -> list[tuple[int, int]]:
-    """Half-open ranges of sentences that fit in `room` tokens, each sentence with a [SEP], sharing one at the seams.
+    """Half-open ranges of sentences that fit in `room` tokens, each sentence with a [SEP].
 
-    A range goes on from the last sentence of the one before, unless that alone would leave no room for a new one.
+    A range starts with the last sentence of the one before, unless that leaves no room for a new one.
     """
     windows: list[tuple[int, int]] = []
     first = 0
@@ -94,7 +93,7 @@ def make_windows(sentences: Sequence[Sequence[int]], room: int) -> list[tuple[in
 
 
 def length_batches(rows: Sequence[Row], max_tokens: int) -> list[list[int]]:
-    """Numbers of `rows`, shortest rows first, in batches whose padded size stays within `max_tokens`."""
+    """Indices of `rows`, shortest first, in batches of at most `max_tokens` tokens after padding."""
     batches: list[list[int]] = []
     for number in sorted(range(len(rows)), key=lambda number: len(rows[number].ids)):
         if not batches or (len(batches[-1]) + 1) * len(rows[number].ids) > max_tokens:

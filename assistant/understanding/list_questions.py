@@ -1,4 +1,4 @@
-"""Questions that ask which reports there are: every record on the topic, one sentence each."""
+"""Questions that ask for a list: which reports there are on a topic."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LIST_WORDS = re.compile(
 
 
 def asks_for_list(query: str) -> bool:
-    """Whether all records on a topic are asked for, not what one of them says."""
+    """Whether a question asks which records there are on a topic, not what one of them says."""
     return bool(_ASKS_FOR_LIST.search(query.strip()))
 
 
 def topic_of(query: str) -> str:
-    """What a list is asked of: the query without the words that ask for a list."""
+    """The topic of a list question: the query without the words that ask for a list."""
     topic = " ".join(_LIST_WORDS.sub(" ", query).split())
     return topic if analyse(topic) else query

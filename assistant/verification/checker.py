@@ -1,4 +1,4 @@
-"""The one place where a draft becomes an answer: claims are checked against their sentences, citations numbered."""
+"""The one place where a draft becomes an answer: its claims are verified, its citations numbered."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from assistant.verification.support import SupportFinder, is_quoted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedDraft:
-    """The claims of a draft after the check, the text of those that hold, and its citations.
+    """The claims of a draft after verification, the text of the supported ones, and their citations.
 
-    `unknown_keys` counts the keys that were not offered; each is dropped.
+    `unknown_keys` counts the citation keys that were not offered; they are dropped.
     """
 
     text: str = ""
@@ -26,10 +26,9 @@ class CheckedDraft:
 
 
 class DraftChecker:
-    """Checks one claim after the other, and numbers the sentences that support them in the order of first use."""
+    """Verifies claims one by one, and numbers the sentences that support them in the order of first use."""
 
     def __init__(self, reader: Reader) -> None:
-        """Take the reader that is asked for claims in other words."""
         self._support = SupportFinder(reader)
         self._citations: dict[Place, Citation] = {}
         self._lines: list[str] = []
@@ -37,7 +36,7 @@ class DraftChecker:
         self._unknown_keys = 0
 
     def check(self, draft: Iterable[DraftClaim], offered: Sequence[Evidence]) -> CheckedDraft:
-        """Check further claims, which may cite what was offered. Of those that do not hold only the reason is kept."""
+        """Verify more claims, which may cite what was offered. Unsupported ones are kept with the reason, not shown."""
         by_key = {item.key: item for item in offered}
         for claim in draft:
             self._check_claim(claim, by_key)
@@ -45,7 +44,7 @@ class DraftChecker:
 
     @property
     def checked(self) -> CheckedDraft:
-        """All that was checked so far."""
+        """Everything verified so far."""
         return CheckedDraft(
             text="\n".join(self._lines),
             claims=tuple(self._claims),
@@ -54,7 +53,7 @@ class DraftChecker:
         )
 
     def cites(self, item: Evidence) -> bool:
-        """Whether a sentence supports a claim that was checked so far."""
+        """Whether a sentence supports a claim verified so far."""
         return item.place in self._citations
 
     def _check_claim(self, draft: DraftClaim, offered: Mapping[str, Evidence]) -> None:

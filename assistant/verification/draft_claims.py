@@ -1,4 +1,4 @@
-"""A draft as statements with citation keys, whole or while it is being written."""
+"""A draft as claims with citation keys, complete or while it is written."""
 
 from __future__ import annotations
 
@@ -30,40 +30,38 @@ class DraftClaim:
     lead: str | None = None
 
 
-class DraftReader:
-    """Reads a draft as it is written: a statement is given out once the next one has begun."""
+class DraftParser:
+    """Parses a draft while it is written: a statement is complete once the next one has begun."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self._text = ""
-        self._given = 0
+        self._taken = 0
 
     def feed(self, piece: str) -> list[DraftClaim]:
-        """The statements that are finished now and were not before."""
+        """The statements that are complete now and were not before."""
         self._text += piece
         if not piece.strip() or not any(mark in self._text for mark in ".!?\n]"):
             return []
-        # The last word may go on, and with it change where sentences end; a bracket that is still open may hold keys of
-        # the statement before it.
+        # The last word may be incomplete, which could change where sentences end; an open bracket may hold keys of the
+        # statement before it.
         whole = _plain(self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1])
-        return self._give(_parse(whole)[: -2 if _OPEN_KEYS.search(whole) else -1])
+        return self._take_new(_parse(whole)[: -2 if _OPEN_KEYS.search(whole) else -1])
 
     def finish(self) -> list[DraftClaim]:
-        """What is left when the draft has ended."""
-        return self._give(parse_draft(self._text))
+        """The statements that are left when the draft has ended."""
+        return self._take_new(parse_draft(self._text))
 
-    def _give(self, claims: list[DraftClaim]) -> list[DraftClaim]:
-        new = claims[self._given :]
-        self._given += len(new)
+    def _take_new(self, claims: list[DraftClaim]) -> list[DraftClaim]:
+        new = claims[self._taken :]
+        self._taken += len(new)
         return new
 
 
 def parse_draft(text: str) -> list[DraftClaim]:
     """A model's text as claims with their keys: `[e1]`, `[e1] [e2]` or `[e1, e2]` after a statement.
 
-    A key that stands after the full stop belongs to the statement before it; after a heading, to none. A number in
-    brackets is a key too, one that was never offered. What a model thinks aloud, headings that end in a colon and marks
-    of lists are left out.
+    A key after the full stop belongs to the statement before it; after a heading, to none. A number in brackets is a
+    key too, one that was never offered. Reasoning blocks, headings that end in a colon and list markers are left out.
     """
     return _parse(_plain(text))
 

@@ -1,4 +1,4 @@
-"""What a statement says that must not change: figures, drugs, sex, direction, and what is affirmed or denied."""
+"""The facts of a statement that a claim must not change: figures, drugs, sex, direction, negation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SAID_BEFORE = {"rate": "per ", "age": "the age "}
 
 
 class Fact(NamedTuple):
-    """A fact that is there or not: a figure ("9", "day"), an age, what figures are per, a code such as CD20, a drug."""
+    """A fact that a text states or not: a figure ("9", "day"), an age, a rate, a code such as CD20, a drug."""
 
     kind: Literal["figure", "age", "rate", "code", "drug"]
     value: str
@@ -43,8 +43,8 @@ class Fact(NamedTuple):
 class Facts:
     """The facts of a text.
 
-    `ages` are the numbers that are said to be one; `polarities` its analysed terms, each with whether it is affirmed,
-    denied, or both.
+    `ages` are the numbers stated as an age; `polarities` maps each analysed term to whether it is affirmed (True),
+    denied (False), or both; `denials` counts the negations.
     """
 
     items: frozenset[Fact]
@@ -56,12 +56,12 @@ class Facts:
 
     @property
     def has_drug(self) -> bool:
-        """Whether a drug stands in the text."""
+        """Whether the text names a drug."""
         return any(item.kind == "drug" for item in self.items)
 
 
 @lru_cache(maxsize=1_024)
-def read_facts(text: str) -> Facts:
+def extract_facts(text: str) -> Facts:
     """The facts of a text."""
     normal = normalise_text(text)
     words = frozenset(_WORD.findall(normal))
@@ -81,9 +81,9 @@ def read_facts(text: str) -> Facts:
 
 
 def find_missing(claim: Facts, source: Facts) -> list[Fact]:
-    """The facts of a claim that its source does not hold, in the order of their names.
+    """The facts of a claim that its source does not state, in the order of their names.
 
-    A figure without a unit may be any figure of that number; an age must be one, where the source tells any.
+    A figure without a unit matches any figure of that number; an age must match an age, if the source states any.
     """
     numbers = {item.value for item in source.items if item.kind == "figure"}
     missing = [
@@ -94,16 +94,16 @@ def find_missing(claim: Facts, source: Facts) -> list[Fact]:
     return sorted(missing, key=str)
 
 
-def find_turned(claim: Facts, source: Facts) -> str | None:
-    """What a claim turns into its opposite, as a reason to show, or None."""
+def find_reversed(claim: Facts, source: Facts) -> str | None:
+    """What a claim reverses (denies, affirms, or says the opposite of), as a reason to show, or None."""
     if claim.denials and not source.denials:
         return "it denies what the cited sentence does not deny"
-    return _find_denied(claim, source) or next(_find_opposites(claim.words, source.words), None)
+    return _find_negation_change(claim, source) or next(_find_opposites(claim.words, source.words), None)
 
 
-def _find_denied(claim: Facts, source: Facts) -> str | None:
+def _find_negation_change(claim: Facts, source: Facts) -> str | None:
     if claim.denials == source.denials:
-        return None  # as often: in other words a denial may stand elsewhere in the sentence
+        return None  # a paraphrase may put the negation elsewhere in the sentence
     for term, polarity in claim.polarities.items():
         if term in source.polarities and not polarity & source.polarities[term]:
             said, meant = ("affirms", "denies") if True in polarity else ("denies", "affirms")
@@ -119,5 +119,5 @@ def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[s
 
 @cache
 def _drug_words() -> frozenset[str]:
-    """Names of drugs without a stem that they could be known by."""
+    """Drug names without a stem by which they could be recognised."""
     return frozenset(files("assistant.clinical_text").joinpath("drug_words.txt").read_text("utf-8").split())

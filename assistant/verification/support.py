@@ -1,15 +1,15 @@
-"""Whether sentences of a record state a claim: by their facts, their words, and the reader.
+"""Whether sentences of a record support a claim: by their facts, their words, and the reader.
 
-Sentences support a claim if, in this order,
+Sentences support a claim if, checked in this order,
 
-1. each stands in its record to the letter;
-2. they state its facts: figures with their units, drugs, sex, direction, what is affirmed and what is denied, and it
-   advises nothing (what they recommend may be said to be theirs, or quoted);
-3. they hold most of its words, and the record all of its names and of what would identify somebody;
-4. the reader, asked for the claim, finds it in them (it is not asked where they hold nearly all of its words).
+1. each is verbatim in its record;
+2. they state its facts: figures with units, drugs, sex, direction, negation; and it gives no advice (a recommendation
+   of theirs may be attributed to them or quoted);
+3. they contain most of its words, and the record all of its names and personal details;
+4. the reader, given the claim, finds it in them (not asked if they contain nearly all of its words).
 
-If the cited sentences fail and another one of their record passes, the citation is corrected to that one. The age or
-the drug of the patient may be named by another sentence than the one cited, which is then cited too.
+If the cited sentences fail and another of their record passes, the citation is corrected to that one. If another
+sentence names the patient's age or drug, it is cited too.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from assistant.clinical_text.advice import find_advice, recommends
 from assistant.clinical_text.medical_names import find_foreign_names
 from assistant.clinical_text.negation import drops_denial
 from assistant.clinical_text.personal_details import find_added_details
-from assistant.reading.evidence import as_evidence, as_report, choose, sentence_logits, split_record
+from assistant.reading.passages import sentence_logits, softmax_or_none
 from assistant.reading.reader import Reader
+from assistant.reading.sentences import as_evidence, as_report, split_record
 from assistant.types import Evidence, Place
-from assistant.verification.facts import Fact, Facts, find_missing, find_turned, read_facts
-from assistant.verification.swaps import find_exchanged
+from assistant.verification.facts import Fact, Facts, extract_facts, find_missing, find_reversed
+from assistant.verification.swaps import find_swapped
 from index.text.normalisation import fold_text
 from index.text.terms import analyse
 from index.types import Record
 
-# The share of a claim's words that its sentences, or the title, must hold, and the share that the sentences alone must
-# hold to do without the reader. docs/log.md has what each lets through.
+# The share of a claim's terms that its sentences and the title must contain, and the share that the sentences alone
+# must contain to skip the reader (docs/log.md).
 MIN_SHARED_TERMS = 0.5
 ENOUGH_SHARED_TERMS = 0.8
-# How likely the reader must find it that the claim stands in the sentences, and its logit for their record.
+# The probability the reader must give to the sentences, and its least logit for their record.
 MIN_CHANCE = 0.2
 MIN_RELEVANCE = 0.0
-# Of so many records a sentence is looked for that supports a statement without a key.
+# In how many records a sentence is searched that supports a statement without a key.
 SEARCHED_RECORDS = 2
 
 _MARKS = "“”\"'. "
@@ -52,15 +53,14 @@ class Verdict(NamedTuple):
 
 
 class SupportFinder:
-    """Finds what supports claims. It remembers what the reader said, so it serves one answer."""
+    """Finds the sentences that support claims. It caches what the reader said, so use one for each answer."""
 
     def __init__(self, reader: Reader) -> None:
-        """Take the reader that is asked for claims in other words."""
         self._reader = reader
         self._readings: dict[tuple[str, str], tuple[float, dict[Place, float]]] = {}
 
     def judge(self, text: str, cited: Sequence[Evidence]) -> Verdict:
-        """Whether sentences support a claim. They are judged record by record, and those of one must do."""
+        """Whether sentences support a claim. Those of one record must support it alone."""
         by_record: dict[str, list[Evidence]] = {}
         for item in cited:
             by_record.setdefault(item.record.record_id, []).append(item)
@@ -71,7 +71,7 @@ class SupportFinder:
         return Verdict(tuple(item for verdict in supporting for item in verdict.cited), supporting[0].why)
 
     def search(self, text: str, evidence: Iterable[Evidence]) -> Verdict:
-        """The sentence that supports a statement without a key, in those records that share most of its words."""
+        """A sentence that supports a statement without a key, from the records that share most of its words."""
         terms = set(analyse(text))
         records = {item.record.record_id: item.record for item in evidence}.values()
         ranked = sorted(records, key=lambda record: -len(terms.intersection(analyse(record.text))))
@@ -81,7 +81,7 @@ class SupportFinder:
         return Verdict((), "it cites no sentence that was offered, and none was found that states it")
 
     def _judge_in_record(self, text: str, cited: Sequence[Evidence]) -> Verdict:
-        """Whether sentences of one record support a claim, or another one of that record does."""
+        """Whether sentences of one record, or else another sentence of it, support a claim."""
         if all(is_literal(item) and _is_quotation(text, item) for item in cited):
             return Verdict(tuple(cited), "the cited sentence word for word")
         why = self._find_fault(text, cited)
@@ -98,7 +98,7 @@ class SupportFinder:
     def _find_fault(self, text: str, cited: Sequence[Evidence]) -> str | None:
         """Why sentences of one record do not support a claim, or None if they do."""
         why = find_fault(text, cited)
-        if why is not None or _holds_nearly_all(text, cited):
+        if why is not None or _contains_nearly_all(text, cited):
             return why
         relevance, chances = self._read(text, cited[0].record)
         if relevance < MIN_RELEVANCE or sum(chances[item.place] for item in cited) < MIN_CHANCE:
@@ -106,12 +106,12 @@ class SupportFinder:
         return None
 
     def _find_sentence(self, text: str, record: Record) -> Evidence | None:
-        """The sentence of a record that supports a claim, if one does: the one that the reader finds likeliest.
+        """The sentence of a record that supports a claim, if any: the likeliest by the reader.
 
-        The reader is not asked where facts and words leave no sentence, or one that holds nearly all of the words.
+        The reader is not asked if facts and words leave no sentence, or one that contains nearly all of the words.
         """
         possible = [item for item in _sentences_of(record) if find_fault(text, [item]) is None]
-        if plain := [item for item in possible if _holds_nearly_all(text, [item])]:
+        if plain := [item for item in possible if _contains_nearly_all(text, [item])]:
             return plain[0]
         if not possible:
             return None
@@ -120,50 +120,50 @@ class SupportFinder:
         return likeliest if self._find_fault(text, [likeliest]) is None else None
 
     def _complete(self, text: str, cited: Sequence[Evidence]) -> tuple[Evidence, ...]:
-        """The cited sentences and one that names the age or drug of the claim, where that is all they lack."""
-        claim, source = read_facts(text), read_facts(_join(cited))
+        """The cited sentences and one that names the age or drug of the claim, if that is all they lack."""
+        claim, source = extract_facts(text), extract_facts(_join(cited))
         missing = find_missing(claim, source)
         ages = claim.ages if not source.ages else frozenset()
         if not missing or not all(_is_context(fact, ages, source) for fact in missing):
             return ()
         for item in _sentences_of(cited[0].record):
-            added = read_facts(item.quote)
-            if ages <= added.ages and not find_missing(claim, read_facts(_join([*cited, item]))):
+            added = extract_facts(item.quote)
+            if ages <= added.ages and not find_missing(claim, extract_facts(_join([*cited, item]))):
                 completed = (*cited, item)
                 return completed if self._find_fault(text, completed) is None else ()
         return ()
 
     def _read(self, text: str, record: Record) -> tuple[float, dict[Place, float]]:
-        """The reader's logit for a record, and how likely it is for each of its sentences that it states the text."""
+        """The reader's logit for a record, and for each of its sentences the probability that it states the text."""
         key = (text, record.record_id)
         if key not in self._readings:
             sentences = tuple(split_record(record))
             (reading,) = self._reader.read(text, [as_report(sentences)])
-            chances = choose(sentence_logits(sentences, reading))
+            chances = softmax_or_none(sentence_logits(sentences, reading))
             places = [item.place for item in _sentences_of(record)]
             self._readings[key] = reading.record, dict(zip(places, chances, strict=True))
         return self._readings[key]
 
 
 def find_fault(text: str, cited: Sequence[Evidence]) -> str | None:
-    """Why sentences of one record do not state a claim, as far as facts and words tell, or None if they do."""
+    """Why sentences of one record do not state a claim, judged by facts and words; None if they do."""
     if broken := [item.quote for item in cited if not is_literal(item)]:
         return f"the quotation “{broken[0]}” is not in its record"
     quotes = _join(cited)
     if advice := find_advice(text, quotes):
         return advice
-    claim, source = read_facts(text), read_facts(quotes)
+    claim, source = extract_facts(text), extract_facts(quotes)
     if missing := find_missing(claim, source):
         return f"{missing[0]} is not in the cited sentence"
     if drops_denial(text, quotes):
         return "it leaves out a denial of the cited sentence"
-    if not claim.sexes <= (source.sexes or read_facts(cited[0].record.text).sexes or claim.sexes):
+    if not claim.sexes <= (source.sexes or extract_facts(cited[0].record.text).sexes or claim.sexes):
         return "the patient is of the other sex in the record"
-    return find_turned(claim, source) or find_exchanged(text, quotes) or _find_foreign_words(text, cited)
+    return find_reversed(claim, source) or find_swapped(text, quotes) or _find_foreign_words(text, cited)
 
 
 def _find_foreign_words(text: str, cited: Sequence[Evidence]) -> str | None:
-    """The same for words: whether too many are in none of the sentences, or a name is nowhere in the record."""
+    """The same, judged by words: too many are in none of the sentences, or a name is not in the record."""
     record = cited[0].record
     terms = set(analyse(text))
     shared = terms.intersection(analyse(f"{record.title or ''} {_join(cited)}"))
@@ -174,13 +174,13 @@ def _find_foreign_words(text: str, cited: Sequence[Evidence]) -> str | None:
 
 
 def is_literal(item: Evidence) -> bool:
-    """Whether the quote stands in the record, at its offsets, to the letter."""
+    """Whether the quote is verbatim in the record, at its offsets."""
     source = item.record.abstract if item.field == "abstract" else item.record.title or ""
     return bool(item.quote) and source[item.start : item.end] == item.quote
 
 
 def is_quoted(text: str) -> bool:
-    """Whether all of a claim stands in quotation marks."""
+    """Whether all of a claim is in quotation marks."""
     return text.startswith("“") and text.rstrip(".").endswith("”")
 
 
@@ -189,13 +189,13 @@ def _sentences_of(record: Record) -> list[Evidence]:
 
 
 def _is_quotation(text: str, item: Evidence) -> bool:
-    """Whether a claim is the sentence word for word. One that recommends must stand in quotation marks."""
+    """Whether a claim is the sentence verbatim. One that recommends something must be in quotation marks."""
     if recommends(text) and not is_quoted(text):
         return False
     return fold_text(text.strip(_MARKS)) == fold_text(item.quote.strip(_MARKS))
 
 
-def _holds_nearly_all(text: str, cited: Sequence[Evidence]) -> bool:
+def _contains_nearly_all(text: str, cited: Sequence[Evidence]) -> bool:
     terms = set(analyse(text))
     return len(terms.intersection(analyse(_join(cited)))) >= ENOUGH_SHARED_TERMS * len(terms)
 
@@ -206,7 +206,7 @@ def _is_context(fact: Fact, ages: frozenset[str], source: Facts) -> bool:
 
 
 def _needed(text: str, cited: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The cited sentences without those that add nothing to the others."""
+    """The cited sentences without those that add no term of the claim."""
     terms = set(analyse(text))
     needed = list(cited)
     for item in reversed(cited):

@@ -31,7 +31,7 @@ from index.storage.manifest import Manifest, read_manifest
 from index.storage.read_errors import first_line, name_fault, names_damage, naming_damage, tells_damage
 from index.storage.record_store import RecordStore
 from index.storage.vector_store import VectorStore, forget_clients
-from index.text.terms import BACKGROUND_RECORDS, background_frequency
+from index.text.terms import BACKGROUND_RECORDS, analyse, background_frequency
 from index.types import Chunk, Filters, Passage, Record
 
 # How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
@@ -136,7 +136,7 @@ class Snapshot:
             {record_id: lexical.get(record_id, 0.0) for record_id in similarities},
         )
         best = (
-            (record_id, int(ordinal), score)
+            (record_id, int(ordinal), score, float(similarities[record_id][ordinal]))
             for record_id, score in fused
             for ordinal in np.argsort(-similarities[record_id], kind="stable")[: 1 if per_record else None]
         )
@@ -175,17 +175,30 @@ class Snapshot:
 
     @names_damage
     def term_weight(self, term: str) -> float:
-        """How telling an analysed term is: the logarithm of how rare it is among the records, never below 0.
+        """How informative an analysed term is: the logarithm of how rare it is among the records, never below 0.
 
         A small index says little about how rare a word is, so a thousand biomedical abstracts are counted in.
         """
         total = self.manifest.record_count + BACKGROUND_RECORDS
         return math.log(total / (self._lexical.document_frequency(term) + background_frequency(term) + 1))
 
-    def similarity(self, query: str, passage: Passage) -> float:
-        """The cosine of the angle between a query and a passage, -1 to 1."""
-        vectors = self.record_vectors([passage.record.record_id])[passage.record.record_id]
-        return float(vectors[passage.chunk.ordinal] @ self.embedder.embed_query(self._read_query(query).text))
+    def weigh_terms(self, text: str) -> dict[str, float]:
+        """The analysed terms of a text, each with its weight."""
+        return {term: self.term_weight(term) for term in analyse(text)}
+
+    @names_damage
+    def best_passage(self, record_id: str, query: str, score: float) -> Passage | None:
+        """The chunk of a record that is most similar to a query, with the given score; None without such a record."""
+        if (found := self._records.get(record_id)) is None:
+            return None
+        record, chunks = found
+        similarities = self.record_vectors([record_id])[record_id] @ self.embedder.embed_query(
+            self._read_query(query).text
+        )
+        best = int(similarities.argmax())
+        return Passage(
+            record=record, chunk=chunks[best], score=score, rank=1, stage="case", similarity=float(similarities[best])
+        )
 
     @names_damage
     def document_frequency(self, term: str) -> int:
@@ -228,12 +241,18 @@ class Snapshot:
         self._fault = _Fault(reason, time.monotonic() + RETRY_S)
         return reason
 
-    def _passages(self, best: Sequence[tuple[str, int, float]], stage: str) -> list[Passage]:
-        found = {record_id: self._known_record(record_id) for record_id, _, _ in best}
-        pairs = [(found[record_id], ordinal, score) for record_id, ordinal, score in best]
+    def _passages(self, best: Sequence[tuple[str, int, float, float]], stage: str) -> list[Passage]:
+        found = {record_id: self._known_record(record_id) for record_id, *_ in best}
         return [
-            Passage(record=record, chunk=chunks[ordinal], score=score, rank=rank, stage=stage)
-            for rank, ((record, chunks), ordinal, score) in enumerate(pairs, start=1)
+            Passage(
+                record=found[record_id][0],
+                chunk=found[record_id][1][ordinal],
+                score=score,
+                rank=rank,
+                stage=stage,
+                similarity=similarity,
+            )
+            for rank, (record_id, ordinal, score, similarity) in enumerate(best, start=1)
         ]
 
     def _known_record(self, record_id: str) -> tuple[Record, list[Chunk]]:

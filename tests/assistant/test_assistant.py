@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_a_drug_that_no_record_has_is_not_answered_from_another_and_a_misspelt_o
 
 def test_a_follow_up_keeps_the_case_in_mind(demo_assistant: Assistant) -> None:
     first = demo_assistant.ask(BMD)
-    history = [Turn(role="user", content=BMD), {"role": "assistant", "content": first.text}]
+    history = [dataclasses.asdict(turn) for turn in first.turns]
     given = demo_assistant.ask("and did she have further fractures?", history)
     assert given.query.startswith(BMD)
     assert {citation.record.doi for citation in given.citations} == {"10.21037/acr-24-163"}
@@ -132,19 +133,15 @@ def test_a_list_is_asked_of_the_topic_it_names_and_not_of_the_case_before(
     demo_assistant: Assistant, question: str, is_follow_up: bool
 ) -> None:
     first = demo_assistant.ask(BMD)
-    history = [{"role": "user", "content": BMD}, {"role": "assistant", "content": first.text}]
-    assert (BMD in demo_assistant.ask(question, history).query) == is_follow_up
+    assert (BMD in demo_assistant.ask(question, first.turns).query) == is_follow_up
 
 
-def test_a_follow_up_is_read_in_the_case_that_was_quoted_whatever_the_page_made_of_the_quote(
-    demo_assistant: Assistant,
-) -> None:
+def test_a_follow_up_is_read_in_the_case_that_was_cited(demo_assistant: Assistant) -> None:
     first = demo_assistant.ask("What was the plasma lithium of the woman with kidney failure?")
-    case = first.citations[0].record.record_id
-    for content in (first.text, first.to_markdown()):
-        history = [Turn(role="user", content=first.question), Turn(role="assistant", content=content)]
-        given = demo_assistant.ask("and how old was she?", history)
-        assert given.evidence[0].record.record_id == case
+    given = demo_assistant.ask("and how old was she?", first.turns)
+    assert given.evidence[0].record == first.citations[0].record
+    plain = [{"role": turn.role, "content": turn.content} for turn in first.turns]
+    assert demo_assistant.ask("and how old was she?", plain).query == given.query
 
 
 def test_a_short_question_that_names_what_the_case_has_is_about_the_case() -> None:
@@ -158,8 +155,7 @@ def test_a_short_question_that_names_what_the_case_has_is_about_the_case() -> No
 
 def test_a_follow_up_keeps_to_the_filters_even_in_the_case_that_was_quoted(demo_assistant: Assistant) -> None:
     first = demo_assistant.ask(BMD)
-    history = [Turn(role="user", content=BMD), Turn(role="assistant", content=first.text)]
-    given = demo_assistant.ask("and did she have further fractures?", history, filters=Filters(year_to=2020))
+    given = demo_assistant.ask("and did she have further fractures?", first.turns, filters=Filters(year_to=2020))
     assert first.citations[0].record.year == 2025
     assert all(item.record.year and item.record.year <= 2020 for item in given.evidence)
 
@@ -181,7 +177,7 @@ def test_the_search_gives_the_records_in_the_order_of_the_reader_and_goes_on_aft
 def test_the_same_question_again_is_not_read_again(demo_index_dir: Path) -> None:
     with Assistant.open(demo_index_dir) as assistant:
         first, second = assistant.ask(BMD), assistant.ask(BMD)
-        assert assistant._read.cache_info()[:2] == (1, 1)  # one hit, one miss
+        assert assistant._passage_reader.read.cache_info()[:2] == (1, 1)  # one hit, one miss
     assert second.citations == first.citations
 
 

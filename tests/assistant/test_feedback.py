@@ -209,7 +209,7 @@ def test_the_export_is_asked_again_by_evaluate(
     casecite: Casecite, store: FeedbackStore, demo_assistant: Assistant, demo_index_dir: Path, tmp_path: Path
 ) -> None:
     first = demo_assistant.ask(BMD)
-    history = [Turn(role="user", content=BMD), Turn(role="assistant", content=first.text)]
+    history = first.turns
     follow_up = demo_assistant.ask("and did her back pain get better?", history)
     elsewhere = Filters(year_to=2020)
     filtered = demo_assistant.ask("What was the plasma lithium level?", filters=elsewhere)

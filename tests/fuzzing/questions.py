@@ -15,7 +15,8 @@ from assistant import Assistant
 from assistant.clinical_text.prompt_injection import gives_orders
 from assistant.references.text import escape_markdown
 from assistant.understanding.list_questions import asks_for_list, topic_of
-from assistant.understanding.query_rewriting import check_question, condense, first_statement, read_history
+from assistant.understanding.query_rewriting import condense
+from assistant.understanding.request import check_question, parse_history
 from index.errors import WrongUseError
 from index.search.query import read_query
 from index.storage.lexical_index import LexicalIndex
@@ -32,10 +33,9 @@ PLAIN_TOKENS = {"paragraph_open", "inline", "text", "text_special", "paragraph_c
 def check_query(data: bytes, assistant: Assistant) -> None:
     """A conversation, its turns parted by empty lines and the question last, up to the passages that are found."""
     *before, asked = text_of(data).split("\n\n")
-    history = read_history(turns_of(before))
+    history = parse_history(turns_of(before))
     for text in (*before, asked):
         check_wording(text)
-    first_statement(history)
     if (question := accepted(asked)) is None:
         return
     meanings = [(turn.content, 1) for turn in history[:2]]
@@ -98,7 +98,8 @@ def check_refusal(error: WrongUseError) -> None:
 
 def turns_of(texts: Sequence[str]) -> list[dict[str, Any]]:
     """A conversation of these turns, the user's first."""
-    return [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(texts)]
+    roles = ("user", "assistant")
+    return [{"role": roles[n % 2], "content": text, "record_ids": [text]} for n, text in enumerate(texts)]
 
 
 def filters_of(asked: str) -> Filters | None:

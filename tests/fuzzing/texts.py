@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from itertools import pairwise
 
-from assistant.verification.draft_claims import DraftClaim, DraftReader, parse_draft
+from assistant.verification.draft_claims import DraftClaim, DraftParser, parse_draft
 from index.ingest.markup import read_abstract, read_inline
 from index.text.cleaning import clean_text
 from index.text.sentences import split_sentences
@@ -76,7 +76,7 @@ def check_draft(data: bytes) -> None:
 def read_in_pieces(text: str, chance: random.Random) -> list[DraftClaim]:
     """The statements of a draft that comes in pieces of some length."""
     places = sorted({0, len(text), *(chance.randrange(len(text) + 1) for _ in range(chance.choice([1, 5, 40])))})
-    reader = DraftReader()
+    reader = DraftParser()
     return [
         *(claim for start, end in pairwise(places) for claim in reader.feed(text[start:end])),
         *reader.finish(),

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from assistant.clinical_text.prompt_injection import gives_orders
-from assistant.understanding.query_rewriting import MAX_QUESTION_CHARS, condense, first_statement, read_history
-from assistant.verification.draft_claims import DraftReader
+from assistant.understanding.query_rewriting import MAX_QUESTION_CHARS, condense
+from assistant.understanding.request import parse_history
+from assistant.verification.draft_claims import DraftParser
 from index import Rejection, open_index
 from index.errors import WrongUseError
 from index.ingest.formats.bibtex import read_bibtex
@@ -114,18 +115,11 @@ LONG = {
     "BibTeX, words in LaTeX": lambda: list(
         read_bibtex(stream_of(b"@article{k, abstract = {" + b"\\'e" * 300_000 + b"}}"), "a")
     ),
-    "a conversation, blank lines": lambda: say(" \n" * 100_000),
-    "a conversation, blanks": lambda: say("x" + " " * 200_000),
-    "a conversation, quotation marks": lambda: say("“" * 200_000),
-    "a draft, an open bracket": lambda: DraftReader().feed("It rose. [" + " " * 100_000 + "x. "),
+    "a draft, an open bracket": lambda: DraftParser().feed("It rose. [" + " " * 100_000 + "x. "),
     "an abstract, open brackets": lambda: list(explained("(" * 100_000)),
     "a sentence of blanks": lambda: gives_orders(" " * 100_000),
     "a sentence of digits": lambda: gives_orders("0" * 100_000),
 }
-
-
-def say(answer: str) -> None:
-    first_statement(read_history([{"role": "assistant", "content": answer}]))
 
 
 @pytest.fixture
@@ -154,7 +148,7 @@ def test_a_filter_that_means_nothing_is_wrong_use_and_no_damaged_index(filters: 
 
 
 def test_of_an_earlier_question_no_more_is_searched_than_a_question_may_have() -> None:
-    history = read_history([{"role": "user", "content": "romosozumab " * 100_000}])
+    history = parse_history([{"role": "user", "content": "romosozumab " * 100_000}])
     query = condense("and her dose?", history)
     assert query.is_follow_up
     assert len(query.text) < 2 * MAX_QUESTION_CHARS

@@ -36,7 +36,7 @@ from assistant.cli.main import main
 from assistant.export.conversation import conversation_to_docx, conversation_to_markdown
 from assistant.generation.chat_models import as_chat_model
 from assistant.page.case_table import render_table
-from assistant.reading.evidence import Sentence, as_evidence
+from assistant.reading.sentences import Sentence, as_evidence
 from assistant.references import format_references, to_bibtex, to_csl_json, to_ris
 from assistant.references.text import link_address, record_links
 from index import build_index, read_records
@@ -269,6 +269,7 @@ def make_answer(records: list[Record]) -> Answer:
     said = " ".join(PAYLOADS.values())
     return Answer(
         question=said,
+        kind="fact",
         query=f"{said} again",
         text="\n".join(lines),
         claims=(),

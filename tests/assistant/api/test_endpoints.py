@@ -183,7 +183,7 @@ def test_the_page_has_three_endpoints_and_says_what_they_take(client: Client) ->
         "publication_types": "None | list[str]",
         "open_access_only": "bool",
     }
-    turns = "None | list[dict(role: Literal['user', 'assistant'], content: str)]"
+    turns = "None | list[dict(role: Literal['user', 'assistant'], content: str, record_ids: list[str])]"
     assert taken == {
         "/ask": {"question": "str", **filters, "history": turns},
         "/search": {"query": "str", "limit": "int", **filters},

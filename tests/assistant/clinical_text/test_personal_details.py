@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assistant.clinical_text.personal_details import find_added_details
-from assistant.reading.evidence import as_evidence, split_record
 from assistant.reading.reader import load_reader
+from assistant.reading.sentences import as_evidence, split_record
 from assistant.verification.checker import DraftChecker
 from assistant.verification.draft_claims import parse_draft
 from index.types import Record

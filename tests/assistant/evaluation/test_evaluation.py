@@ -37,6 +37,7 @@ def make_passages(*records: Record) -> list[Passage]:
             score=1 / rank,
             rank=rank,
             stage="reader",
+            similarity=1.0,
         )
         for rank, record in enumerate(records, start=1)
     ]
@@ -49,6 +50,7 @@ def make_answer(*quotes: tuple[Record, str], query: str = "") -> Answer:
     )
     return Answer(
         question=query,
+        kind="fact",
         query=query,
         text=" ".join(f"{quote} [{number}]" for number, (_, quote) in enumerate(quotes, start=1)) or "not there",
         claims=(),

@@ -54,6 +54,7 @@ def cite(number: int, record: Record, quote: str) -> Citation:
 def make_answer(text: str, citations: tuple[Citation, ...] = (), **changes: object) -> Answer:
     values = {
         "question": "What happened?",
+        "kind": "fact",
         "query": "What happened?",
         "text": text,
         "claims": (),

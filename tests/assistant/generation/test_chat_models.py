@@ -99,7 +99,7 @@ def test_a_server_that_is_not_there(spec: str, message: str, monkeypatch: pytest
     monkeypatch.setattr(chat_models, "MAX_RETRIES", 0)
     opened = open_chat_model(spec, "http://127.0.0.1:9/v1")
     with pytest.raises(ChatModelError, match=message) as caught:
-        opened.check()
+        next(opened.stream(REQUEST))
     assert "\n" not in str(caught.value)
 
 
@@ -123,7 +123,7 @@ def test_a_refusal_says_what_to_do(
     monkeypatch.setattr(chat_models, "MAX_RETRIES", 0)
     server.behaviours = [refuses(status)]
     with pytest.raises(ChatModelError, match=message):
-        open_on(server).check()
+        next(open_on(server).stream(REQUEST))
 
 
 def test_ollama_is_asked_in_its_own_way(server: FaultyChatServer) -> None:
@@ -138,7 +138,7 @@ def test_ollama_is_asked_in_its_own_way(server: FaultyChatServer) -> None:
 def test_a_model_that_is_not_pulled_is_named_with_the_command(server: FaultyChatServer) -> None:
     server.behaviours = [refuses(404, "model 'qwen3:8b' not found")]
     with pytest.raises(ChatModelError, match="ollama pull qwen3:8b"):
-        open_chat_model("ollama:qwen3:8b", server.url.removesuffix("/v1")).check()
+        next(open_chat_model("ollama:qwen3:8b", server.url.removesuffix("/v1")).stream(REQUEST))
 
 
 def test_a_passing_fault_is_tried_again(server: FaultyChatServer) -> None:
@@ -149,7 +149,7 @@ def test_a_passing_fault_is_tried_again(server: FaultyChatServer) -> None:
 
 def test_what_it_is_asked_is_bounded_and_not_left_to_chance(server: FaultyChatServer) -> None:
     server.behaviours = [says("Yes.")]
-    open_on(server).check()
+    next(open_on(server).stream(REQUEST))
     (request,) = server.requests
     assert request["temperature"] == 0.0
     assert request["max_completion_tokens"] == 1_024

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from assistant import Assistant
-from assistant.reading.lists import abbreviated_genera
+from assistant.reading.coverage import record_coverage
 from assistant.understanding.list_questions import asks_for_list, topic_of
+from index.text.terms import analyse
+from index.types import Record
 
 
 @pytest.mark.parametrize(
@@ -59,15 +61,18 @@ def test_the_topic_is_what_is_left_without_the_words_that_ask(question: str, top
 
 
 @pytest.mark.parametrize(
-    ("text", "genera"),
+    ("text", "coverage"),
     [
-        ("It was B. henselae.", ["Bartonella"]),
-        ("It was S. henselae.", []),
-        ("It was Bartonella henselae.", []),
+        ("Cat scratch disease by B. henselae.", 1.0),
+        ("Cat scratch disease by S. henselae.", 0.5),
+        ("Cat scratch disease by Bartonella henselae.", 1.0),
+        ("Cat scratch disease by Bartonella.", 0.5),
     ],
 )
-def test_a_species_that_a_record_abbreviates_is_known_by_its_genus(text: str, genera: list[str]) -> None:
-    assert list(abbreviated_genera("reports of Bartonella henselae in the eye", text)) == genera
+def test_a_species_that_a_record_abbreviates_covers_its_genus(text: str, coverage: float) -> None:
+    weights = dict.fromkeys(analyse("Bartonella henselae"), 1.0)
+    record = Record(record_id="pmid:1", abstract=text, content_hash="1")
+    assert record_coverage("reports of Bartonella henselae in the eye", weights, record) == coverage
 
 
 def test_every_record_on_the_topic_is_listed_once_and_no_other(demo_assistant: Assistant) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.verification.draft_claims import DraftClaim, DraftReader, parse_draft
+from assistant.verification.draft_claims import DraftClaim, DraftParser, parse_draft
 
 
 @pytest.mark.parametrize(
@@ -50,26 +50,26 @@ DRAFT = (
 @given(st.lists(st.integers(min_value=0, max_value=len(DRAFT)), max_size=20))
 def test_a_draft_in_pieces_is_the_draft(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(DRAFT)]
-    reader = DraftReader()
+    reader = DraftParser()
     claims = [claim for start, end in pairwise(places) for claim in reader.feed(DRAFT[start:end])] + reader.finish()
     assert claims == parse_draft(DRAFT)
 
 
 def test_keys_after_a_heading_belong_to_no_statement_in_pieces_as_in_whole() -> None:
     draft = "It rose.\nSummary :\n[e1]"
-    reader = DraftReader()
+    reader = DraftParser()
     pieces = [claim for letter in draft for claim in reader.feed(letter)] + reader.finish()
     assert pieces == parse_draft(draft) == [DraftClaim(text="It rose.", keys=())]
 
 
 def test_keys_that_come_one_by_one_belong_to_their_statement() -> None:
-    reader = DraftReader()
+    reader = DraftParser()
     given = [claim for piece in ("It rose. ", "[e2, ", "e3] ", "It fell ", "[e4].") for claim in reader.feed(piece)]
     assert [claim.keys for claim in [*given, *reader.finish()]] == [("e2", "e3"), ("e4",)]
 
 
 def test_a_statement_is_given_once_the_next_one_has_begun() -> None:
-    reader = DraftReader()
+    reader = DraftParser()
     assert reader.feed("It rose. ") == []  # its key may follow
     assert reader.feed("[e2] ") == []
     assert [claim.keys for claim in reader.feed("It fell ")] == [("e2",)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.verification.facts import find_missing, find_turned, read_facts
+from assistant.verification.facts import extract_facts, find_missing, find_reversed
 
 SOURCE = (
     "A woman of 52 years took nitrofurantoin 100 mg twice daily for 9 days, and she did not need a transplant; "
@@ -27,7 +27,7 @@ SOURCE = (
     ],
 )
 def test_missing(claim: str, missing: list[str]) -> None:
-    assert list(map(str, find_missing(read_facts(claim), read_facts(SOURCE)))) == missing
+    assert list(map(str, find_missing(extract_facts(claim), extract_facts(SOURCE)))) == missing
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_missing(claim: str, missing: list[str]) -> None:
     ],
 )
 def test_turned(claim: str, reason: str | None) -> None:
-    found = find_turned(read_facts(claim), read_facts(SOURCE))
+    found = find_reversed(extract_facts(claim), extract_facts(SOURCE))
     assert found is None if reason is None else found is not None and reason in found
 
 
 def test_a_claim_that_denies_is_no_match_for_a_source_that_denies_nothing() -> None:
-    found = find_turned(read_facts("Bilirubin never rose."), read_facts("Bilirubin rose to 84 µmol/L."))
+    found = find_reversed(extract_facts("Bilirubin never rose."), extract_facts("Bilirubin rose to 84 µmol/L."))
     assert found == "it denies what the cited sentence does not deny"

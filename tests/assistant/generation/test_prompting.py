@@ -15,8 +15,8 @@ from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
 from assistant import Answer, Assistant
-from assistant.generation.chat_models import ANSWER_SHARE, ChatModelError, as_chat_model, count_tokens
-from assistant.generation.prompting import MAX_EVIDENCE, is_abstention, read_condensed, request_answer, select_offered
+from assistant.generation.chat_models import ANSWER_SHARE, ChatModelError, ModelRequest, as_chat_model, count_tokens
+from assistant.generation.prompting import MAX_OFFERED, is_abstention, parse_condensed, request_answer, select_offered
 from assistant.types import Turn
 from prompts import ABSTAIN_SENTENCE
 from tests.support.faulty_chat_server import (
@@ -159,7 +159,7 @@ def test_the_evidence_is_in_blocks_by_record_with_keys_and_cannot_close_its_bloc
     assert prompt.count("Record: ") == len({item.record.record_id for item in offered})
     assert prompt.count("</evidence>") == 2  # once in the rules, once where the block ends
     assert "<b>" not in prompt
-    assert len(offered) <= MAX_EVIDENCE
+    assert len(offered) <= MAX_OFFERED
 
 
 def test_only_the_best_record_and_its_rivals_are_offered(demo_assistant: Assistant) -> None:
@@ -311,7 +311,7 @@ HISTORY = (
     ],
 )
 def test_a_rewritten_question_must_keep_the_question_and_add_only_what_was_said(written: str, read: str | None) -> None:
-    assert read_condensed(written, "How long was it given?", HISTORY) == read
+    assert parse_condensed(written, "How long was it given?", HISTORY) == read
 
 
 def test_a_follow_up_is_searched_as_the_model_rewrote_it_and_this_is_shown(demo_index_dir: Path) -> None:
@@ -380,7 +380,7 @@ def test_a_real_server_stops_when_the_reader_goes_away(real_assistant: Assistant
         await events.aclose()
         # The server has one place: it answers at once only if the request before is gone.
         started = time.monotonic()
-        await asyncio.to_thread(real_assistant.chat_model.check)
+        await asyncio.to_thread(next, real_assistant.chat_model.stream(ModelRequest("test", 1, [("user", "Say yes.")])))
         return time.monotonic() - started
 
     assert asyncio.run(leave()) < 10
