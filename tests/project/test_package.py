@@ -9,6 +9,7 @@ import sys
 import time
 import tomllib
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -47,36 +48,56 @@ def test_the_newest_version_of_the_changelog_is_the_version() -> None:
     assert versions[0] == version
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_every_setting_is_in_the_docs() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     for settings in (IndexSettings, FetchSettings, AssistantSettings, PageSettings):
         for name, field in settings.model_fields.items():
             assert field.description
-            assert f"`CASECITE_{name.upper()}`" in readme
+            assert f"`CASECITE_{name.upper()}`" in page
 
 
-@pytest.mark.parametrize(
-    "document",
-    sorted(
-        path.relative_to(ROOT).as_posix()
-        for path in ROOT.glob("**/*.md")
-        if not set(path.relative_to(ROOT).parts) & {".venv", "prompts"}
-    ),
-)
-def test_links_to_files_lead_somewhere(document: str) -> None:
-    path = ROOT / document
-    for target in re.findall(r"\]\((?!<?https?://|#|mailto:)([^)#]+)", path.read_text("utf-8")):
-        assert (path.parent / target).exists(), f"{document} links to {target}"
+def test_every_command_is_in_the_docs() -> None:
+    from assistant.cli.main import app, feedback_app, index_app
+
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    for prefix, group in (("casecite", app), ("casecite index", index_app), ("casecite feedback", feedback_app)):
+        for command in group.registered_commands:
+            assert command.callback is not None
+            assert f"## {prefix} {command.name or command.callback.__name__}\n" in page
+
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("training/*.md")]
+
+
+@pytest.mark.parametrize("path", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_resolve(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!<?https?://|mailto:)([^)#]*)(?:#([^)]+))?\)", path.read_text("utf-8")):
+        page = path.parent / target if target else path
+        assert page.exists(), f"{path.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)", page.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_the_index_of_the_docs() -> None:
+    listed = (ROOT / "docs" / "README.md").read_text("utf-8")
+    assert all(f"({page.name})" in listed for page in (ROOT / "docs").glob("*.md") if page.name != "README.md")
+
+
+def test_comments_name_experiments_that_exist() -> None:
+    sources = (
+        path for folder in ("assistant", "index", "training", "benchmarks") for path in ROOT.glob(f"{folder}/**/*.py")
+    )
+    for source in sources:
+        text = re.sub(r"\s*\n\s*#?\s*", " ", source.read_text("utf-8"))
+        for page, title in re.findall(r'(docs/experiments/[\w-]+\.md)(?:, "([^"]+)")?', text):
+            assert not title or f"· {title}\n" in (ROOT / page).read_text("utf-8"), f"{source.name}: {page}, {title}"
 
 
 def test_the_readme_python_example_runs(demo_index_dir: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    from assistant.assistant import _default_assistant
-
     monkeypatch.setenv("CASECITE_INDEX_DIR", str(demo_index_dir))
-    _default_assistant.cache_clear()
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
-    _default_assistant.cache_clear()
 
 
 def test_demo_records_are_marked_as_digests_and_leave_out_what_is_absent() -> None:
@@ -111,14 +132,3 @@ def test_demo_digests_copy_no_run_of_seven_words_and_keep_the_source_facts(share
 def word_runs(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"\w+(?:[.,]\d+)*", text)  # 15.6 is one word
     return {tuple(words[start : start + 7]) for start in range(len(words) - 6)}
-
-
-def test_every_command_is_in_the_docs() -> None:
-    from assistant.cli.main import app, feedback_app, index_app
-
-    documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    groups = (("casecite", app), ("casecite index", index_app), ("casecite feedback", feedback_app))
-    for prefix, group in groups:
-        for command in group.registered_commands:
-            assert command.callback is not None
-            assert f"## {prefix} {command.name or command.callback.__name__}\n" in documented
