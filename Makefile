@@ -27,7 +27,7 @@ lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/cog -I docs --check README.md docs/*.md
+	@$(BIN)/cog -I docs --check README.md CONTRIBUTING.md docs/*.md
 
 audit: $(DEVELOPMENT)  ## weaknesses in the code, known vulnerabilities of the pinned versions
 	@echo "== looking for weaknesses in the code, and for known vulnerabilities of the pinned versions"
@@ -38,11 +38,11 @@ fix: $(DEVELOPMENT)  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(DEVELOPMENT)  ## write the generated parts of the docs anew
-	@$(BIN)/cog -I docs -r README.md docs/*.md
+docs: $(DEVELOPMENT)  ## rewrite the generated parts of the docs
+	@$(BIN)/cog -I docs -r README.md CONTRIBUTING.md docs/*.md
 
-screenshots: $(DEVELOPMENT)  ## take the pictures of the web chat in docs/images anew (needs Chromium)
-	@$(BIN)/pytest -q tests/test_page.py tests/test_page_tabs.py tests/test_page_access.py --pictures docs/images
+screenshots: $(DEVELOPMENT)  ## retake the pictures of the web chat in docs/images (needs Chromium)
+	@$(BIN)/pytest -q tests/assistant/page --pictures docs/images
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -10,6 +10,7 @@ import time
 import tomllib
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -82,6 +83,12 @@ def test_links_resolve(path: Path) -> None:
 def test_every_page_is_in_the_index_of_the_docs() -> None:
     listed = (ROOT / "docs" / "README.md").read_text("utf-8")
     assert all(f"({page.name})" in listed for page in (ROOT / "docs").glob("*.md") if page.name != "README.md")
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/path-of-a-question.md", "docs/path-of-a-record.md"])
+def test_pages_on_the_code_name_what_exists(page: str) -> None:
+    for name in re.findall(r"`((?:assistant|index|prompts|training)(?:\.\w+)+)`", (ROOT / page).read_text("utf-8")):
+        resolve_name(name)
 
 
 def test_comments_name_experiments_that_exist() -> None:
