@@ -25,7 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 from index import Index, open_index
-from index.search.query import Query, read_query
+from index.search.query import Query, expand_query
 from index.text.terms import analyse
 
 DEPTHS = (1, 3, 10, 16, 20, 50)
@@ -44,12 +44,12 @@ def _nothing(_: str) -> list[Any]:
     return []
 
 
-_READ = "index.search.snapshot.read_query"
+_READ = "index.search.snapshot.expand_query"
 VARIANTS: Mapping[str, tuple[str, Any]] = {
-    "as shipped": (_READ, read_query),
-    "without long forms": (_READ, lambda text, _, shorter, mend: read_query(text, _nothing, shorter, mend)),
-    "without short forms": (_READ, lambda text, longer, _, mend: read_query(text, longer, _nothing, mend)),
-    "without corrections": (_READ, lambda text, longer, shorter, _: read_query(text, longer, shorter, _nothing)),
+    "as shipped": (_READ, expand_query),
+    "without long forms": (_READ, lambda text, _, shorter, mend: expand_query(text, _nothing, shorter, mend)),
+    "without short forms": (_READ, lambda text, longer, _, mend: expand_query(text, longer, _nothing, mend)),
+    "without corrections": (_READ, lambda text, longer, shorter, _: expand_query(text, longer, shorter, _nothing)),
     "without ages": ("index.search.query.spell_out_ages", str),
     "without presence": ("index.storage.lexical_index._TEXT_FIELDS", ("text",)),
     "words as typed": (_READ, _typed),

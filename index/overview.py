@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from index.search.snapshot import Snapshot
+from index.storage.layout import REJECTED_FILE
 from index.text.normalisation import fold_text
 from index.types import Rejection
 
@@ -95,7 +96,7 @@ def describe_library(build: Snapshot) -> LibraryOverview:
 
 def read_rejections(build: Snapshot, limit: int = 1_000) -> list[Rejection]:
     """The first `limit` pieces of the build's input that became no record; `rejected_count` says how many there are."""
-    with build.rejected_path.open(encoding="utf-8") as lines:
+    with (build.build_dir / REJECTED_FILE).open(encoding="utf-8") as lines:
         return [Rejection(**json.loads(line)) for line in islice(lines, limit)]
 
 

@@ -14,7 +14,7 @@ from index.maintenance.gc import measure_folder
 from index.overview import LibraryOverview, describe_library
 from index.search.search import Index
 from index.search.snapshot import Snapshot
-from index.storage.layout import MERGED_FILE, IndexLayout
+from index.storage.layout import MERGED_FILE, REJECTED_FILE, IndexLayout
 from index.storage.manifest import Manifest
 from index.text.cleaning import clean_text
 
@@ -85,7 +85,9 @@ def _with_rest(text: str, without: int) -> str:
 def _describe_build(build: Snapshot, manifest: Manifest) -> list[tuple[str, str]]:
     where = f"on the Chroma server at {manifest.chroma_url}" if manifest.chroma_url else "in the folder"
     rejected = (
-        f"{manifest.rejected_count:,} rejected ({build.rejected_path})" if manifest.rejected_count else "0 rejected"
+        f"{manifest.rejected_count:,} rejected ({build.build_dir / REJECTED_FILE})"
+        if manifest.rejected_count
+        else "0 rejected"
     )
     return [
         ("built", f"{manifest.created_at:%Y-%m-%d %H:%M} UTC, {manifest.age_days:.0f} days ago"),

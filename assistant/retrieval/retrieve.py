@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assistant.understanding.request import Request
-from index.search.snapshot import Found, Snapshot
+from index.search.ranking import Found
+from index.search.snapshot import Snapshot
 from index.types import Filters
 
 # How many records are read for a list, and so can be listed at most.

@@ -46,7 +46,9 @@ class BuildRun:
         self._progress = progress
         ray = settings.ray_address
         self._embed_steps = embed_with_ray(ray, build_dir / "steps") if ray else embed_ahead
-        self._records = RecordStore.create(build_dir / RECORDS_FILE, previous.records_path if previous else None)
+        self._records = RecordStore.create(
+            build_dir / RECORDS_FILE, previous.build_dir / RECORDS_FILE if previous else None
+        )
         self._intake = Intake(build_dir, self._records)
         self._outdated_count = 0  # records of the build before that are gone or say something else now
         self._dead_chunks = 0
@@ -71,7 +73,7 @@ class BuildRun:
         return manifest.model_copy(update={"files": seal_files(self._build_dir)})
 
     def _differs(self, previous: Snapshot) -> bool:
-        self._outdated_count, written_count = self._records.compare(previous.records_path)
+        self._outdated_count, written_count = self._records.compare(previous.build_dir / RECORDS_FILE)
         return bool(self._outdated_count or written_count or self._intake.tally.rejected_count)
 
     def report(self, manifest: Manifest, seconds: float) -> BuildReport:

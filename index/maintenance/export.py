@@ -12,7 +12,7 @@ from index.progress import Progress, no_progress
 from index.search.search import open_index
 from index.search.snapshot import Snapshot
 from index.storage.layout import replacing
-from index.storage.read_errors import naming_damage
+from index.storage.read_errors import explaining_read_errors
 from index.types import Record
 
 
@@ -49,6 +49,6 @@ def write_records(build: Snapshot, stream: IO[str], progress: Progress) -> int:
 
 
 def _read_records(build: Snapshot) -> Iterator[Record]:
-    with naming_damage(build.build_dir):
+    with explaining_read_errors(build.build_dir):
         for record, _ in build.iter_records():
             yield record

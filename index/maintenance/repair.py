@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 import weakref
 from collections.abc import Sequence
@@ -20,12 +19,12 @@ from index.errors import IndexMismatchError, NoIndexError, WrongUseError
 from index.ingest.chunking import chunk_record
 from index.ingest.readers import STDIN, read_sources
 from index.progress import Progress, no_progress
-from index.search.snapshot import Snapshot
+from index.search.snapshot import OpenFiles, Snapshot
 from index.settings import IndexSettings, index_settings
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.integrity import BuildState, examine_build, read_either_manifest
-from index.storage.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout, digest_file, write_manifest
-from index.storage.manifest import COPY_NAME, FILE_NAME, Manifest, OlderOrigin, read_older_origin
+from index.storage.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout, write_manifest
+from index.storage.manifest import COPY_NAME, FILE_NAME, Manifest
 from index.storage.record_store import RecordStore
 from index.types import BuildReport
 
@@ -35,14 +34,14 @@ FROM_ELSEWHERE = "casecite index build PATH, with the same records from elsewher
 def heal_index(
     index_dir: str | Path | None = None, progress: Progress | None = None, *, wait: bool = False
 ) -> BuildReport:
-    """Make the live index again, whatever of it is damaged, and also if it is of an older format.
+    """Rebuild the live index, whatever of it is damaged.
 
     Its records are taken from itself if they are sound, and their vectors too; else the files that it was built from
     are read again, but for what was removed since. Where nothing tells which build is live, it is the newest sound one.
 
     Raises:
         NoIndexError: nothing was built here; or the records are damaged, and what they were read from is gone.
-        IndexMismatchError: the build is of a newer format, or of an older one that cannot be made again by itself.
+        IndexMismatchError: the build is of another format.
         BuildRunningError, BuildFailedError: as `build_index`.
     """
     settings, show = index_settings(index_dir), progress or no_progress
@@ -51,13 +50,9 @@ def heal_index(
         layout.current_build()  # says that there is none
     started = time.monotonic()
     with layout.writing(wait=wait):
-        try:
-            state = find_build(layout, show)
-        except IndexMismatchError as mismatch:
-            plan = _plan_upgrade(layout.current_build(), mismatch)
-        else:
-            _restore_names(layout, state)
-            plan = _plan_copy(layout, state)
+        state = find_build(layout, show)
+        _restore_names(layout, state)
+        plan = _plan_copy(layout, state)
         run, manifest = _make_again(layout, settings, plan, show)
     return run.report(manifest, time.monotonic() - started)
 
@@ -135,32 +130,6 @@ def _plan_copy(layout: IndexLayout, state: BuildState) -> _Plan:
     return _Plan(origin, state.build_dir / RECORDS_FILE, parts)
 
 
-def _plan_upgrade(build_dir: Path, mismatch: IndexMismatchError) -> _Plan:
-    """How a build of an older format is made again: from its records if this version can read every one of them."""
-    older = read_older_origin(build_dir)
-    if older is None:
-        raise mismatch
-    origin, records_path = Origin(older.sources, older.columns, older.removed), build_dir / RECORDS_FILE
-    if _are_readable(records_path, older):
-        return _Plan(origin, records_path)
-    if gone := _find_gone(older.sources):
-        message = f"{mismatch.args[0]}; its records cannot be read, and of what they were read from is gone: {gone}"
-        raise IndexMismatchError(message, remedy=FROM_ELSEWHERE)
-    return _Plan(origin)
-
-
-def _are_readable(records_path: Path, older: OlderOrigin) -> bool:
-    """Whether a file of records is what was built, and each record in it is what its own digest says."""
-    digest = older.files.get(RECORDS_FILE)
-    try:
-        if digest and digest != digest_file(records_path):
-            return False
-        with closing(RecordStore.open(records_path)) as records:
-            return sum(1 for _ in records) == older.record_count
-    except (OSError, sqlite3.Error, ValueError):
-        return False
-
-
 def _make_again(
     layout: IndexLayout, settings: IndexSettings, plan: _Plan, progress: Progress
 ) -> tuple[BuildRun, Manifest]:
@@ -184,9 +153,9 @@ class _SoundParts(Snapshot):
     def __init__(self, build_dir: Path, manifest: Manifest) -> None:
         self.build_dir = build_dir
         self.manifest = manifest
-        self._records = RecordStore.open(build_dir / RECORDS_FILE)
-        self._chunk_vectors = ChunkVectors.open(build_dir / VECTORS_FILE)
-        for part in (self._records, self._chunk_vectors):
+        records, vectors = RecordStore.open(build_dir / RECORDS_FILE), ChunkVectors.open(build_dir / VECTORS_FILE)
+        self._files = OpenFiles(records, None, None, vectors, None)  # type: ignore[arg-type]
+        for part in (records, vectors):
             weakref.finalize(self, part.close)
 
 

@@ -19,7 +19,7 @@ from index.storage.integrity import BuildState, Finding, examine_build, find_dam
 from index.storage.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout
 from index.storage.lexical_index import LexicalIndex
 from index.storage.manifest import Manifest
-from index.storage.read_errors import naming_damage
+from index.storage.read_errors import explaining_read_errors
 from index.storage.record_store import RecordStore
 from index.storage.vector_store import VectorStore
 
@@ -128,7 +128,7 @@ def _open_vectors(build_dir: Path, manifest: Manifest) -> VectorStore:
 def _compare_count(build_dir: Path, count: Callable[[], int], expected: int) -> str | None:
     """What is wrong with the number of a part's entries, if anything."""
     try:
-        with naming_damage(build_dir):
+        with explaining_read_errors(build_dir):
             found = count()
     except NoIndexError as error:
         return str(error.args[0])

@@ -1,4 +1,4 @@
-"""A question as the search reads it: ages spelt out, abbreviations opened and slips mended by what the records hold."""
+"""Query expansion: ages spelt out, abbreviations expanded and typos corrected with the words of the records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.storage.abbreviation_store import find_short_forms
-from index.text.cleaning import clean_text
 from index.text.normalisation import spell_out_ages
 from index.text.terms import analyse
 
@@ -17,13 +16,13 @@ SHORT_FORM_WEIGHT = 0.5
 LONG_FORMS = 3
 
 LongForms = Callable[[str], list[tuple[str, int]]]
-"""What an abbreviation stands for in the records and in how many of them, the most frequent first."""
+"""The long forms of an abbreviation and how many records use each, the most frequent first."""
 
 ShortForms = Callable[[str], list[tuple[str, float]]]
-"""How the records abbreviate what a text says at length, and the share of them that do it so."""
+"""The abbreviations of the long forms in a text, each with the share of records that use it."""
 
 Corrections = Callable[[str], list[str]]
-"""What an analysed term that no record holds may have been meant to be."""
+"""The terms that a misspelt analysed term may stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +33,12 @@ class Query:
     terms: dict[str, float]
 
 
-def read_query(question: str, long_forms: LongForms, short_forms: ShortForms, corrections: Corrections) -> Query:
-    """The question with what its abbreviations stand for, what they are and what its misspelt words may mean.
+def expand_query(question: str, long_forms: LongForms, short_forms: ShortForms, corrections: Corrections) -> Query:
+    """A query with its abbreviations expanded, its long forms abbreviated and its typos corrected.
 
-    The text gets the meaning that most records give an abbreviation, if it has the majority; the terms get the
-    three most frequent ones, and the abbreviations of what is written at length, each weighted by its share.
+    The text gets the long form of an abbreviation that the majority of its uses have; the terms get the three most
+    frequent long forms, and the abbreviations of long forms in the query, each weighted by its share.
     """
-    question = clean_text(question)
     text, terms = question, dict.fromkeys(analyse(spell_out_ages(question)), 1.0)
     for meant in [meant for term in terms for meant in corrections(term)]:
         terms.setdefault(meant, CORRECTION_WEIGHT)
@@ -51,7 +49,7 @@ def read_query(question: str, long_forms: LongForms, short_forms: ShortForms, co
             for term in analyse(long):
                 terms[term] = max(terms.get(term, 0.0), LONG_FORM_WEIGHT * uses / total)
         if meanings and 2 * meanings[0][1] >= total:
-            meaning = meanings[0][0].replace("\\", r"\\")  # it stands for itself, whatever a record holds
+            meaning = meanings[0][0].replace("\\", r"\\")  # verbatim, not as a pattern
             text = re.sub(rf"\b{short}(?=s?\b)", f"{short} ({meaning})", text)
     for short, share in short_forms(question):
         for term in analyse(short):

@@ -1,30 +1,28 @@
-"""Hybrid search over an index: dense and lexical, fused, folded to records."""
+"""An index folder, open for search."""
 
 from __future__ import annotations
 
-import os
 import threading
 from itertools import islice
 from pathlib import Path
 
 from index.errors import NoIndexError, UnreadableIndexError
-from index.search.snapshot import Snapshot, open_build, require_same_process
+from index.search.snapshot import Snapshot, open_build
 from index.settings import IndexSettings, index_settings
 from index.storage.layout import IndexLayout
 from index.storage.manifest import Manifest
+from index.text.cleaning import clean_text
 from index.types import Filters, Passage, Record
 
 
 class Index:
-    """An index folder. A newly published build is noticed at the next call."""
+    """An index folder: `current` is the snapshot of its live build. A new build is noticed at the next call."""
 
     def __init__(self, settings: IndexSettings) -> None:
-        """Take where the index is and which model it should have; nothing is opened yet."""
         self._settings = settings
         self._layout = IndexLayout(settings.index_dir)
         self._lock = threading.Lock()
         self._open: tuple[Path, Snapshot] | None = None
-        self._process_id = os.getpid()
 
     def current(self) -> Snapshot:
         """The live build; keep it for all of one question.
@@ -32,16 +30,14 @@ class Index:
         Raises:
             NoIndexError: there is no index, or it cannot be read.
             IndexMismatchError: it was built by another embedding model.
-            WrongUseError: it was opened before this process was forked.
         """
-        require_same_process(self._process_id)
         with self._lock:
             if self._open is None or self._is_superseded(self._open[0]):
                 self._open = self._open_live_build()
             return self._open[1]
 
     def _is_superseded(self, build_dir: Path) -> bool:
-        """Whether another build answers now. Where no file can be opened to look, the open build goes on answering."""
+        """Whether another build is live now. If no file can be opened to find out, the open build stays in use."""
         try:
             return build_dir != self._layout.current_build()
         except UnreadableIndexError:
@@ -64,14 +60,14 @@ class Index:
 
     @property
     def manifest(self) -> Manifest:
-        """What the live build says of itself."""
+        """The manifest of the live build."""
         return self.current().manifest
 
     def search(
         self, query: str, top_k: int = 10, filters: Filters | None = None, *, per_record: bool = True
     ) -> list[Passage]:
-        """`Snapshot.search` on the live build."""
-        return self.current().search(query, top_k, filters, per_record=per_record)
+        """`Snapshot.search` on the live build, for a query as a user typed it."""
+        return self.current().search(clean_text(query), top_k, filters, per_record=per_record)
 
     def get_record(self, name: str) -> Record | None:
         """`Snapshot.get_record` on the live build."""
@@ -83,7 +79,7 @@ class Index:
         return list(islice(titles, count))
 
     def close(self) -> None:
-        """Let go of the live build; its files are closed when no question is using it any more."""
+        """Release the live build; its files are closed when no question uses it any more."""
         with self._lock:
             self._open = None
 

@@ -2,90 +2,62 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import sys
-import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from functools import cache, cached_property
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from index.embedding.embedder import Embedder, Vectors, load_embedder
-from index.errors import CaseciteError, IndexMismatchError, UnreadableIndexError, WrongUseError
-from index.search.fusion import fuse_scores
-from index.search.query import Query, read_query
+from index.errors import IndexMismatchError, WrongUseError
+from index.search.query import Query, expand_query
+from index.search.ranking import Found, HybridRanking
 from index.settings import IndexSettings
 from index.storage.abbreviation_store import AbbreviationStore
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.integrity import require_sound_graph
-from index.storage.layout import RECORDS_FILE, REJECTED_FILE, VECTORS_FILE
+from index.storage.layout import RECORDS_FILE, VECTORS_FILE
 from index.storage.lexical_index import LexicalIndex
 from index.storage.manifest import Manifest, read_manifest
-from index.storage.read_errors import first_line, name_fault, names_damage, naming_damage, tells_damage
+from index.storage.read_errors import explaining_read_errors, explains_read_errors
 from index.storage.record_store import RecordStore
-from index.storage.vector_store import VectorStore, forget_clients
+from index.storage.vector_store import VectorStore
 from index.text.terms import BACKGROUND_RECORDS, analyse, background_frequency
 from index.types import Chunk, Filters, Passage, Record
 
-# How many records of each ranking are fused, and how many chunks it takes to reach about so many records.
-RECORD_DEPTH = 100
-CHUNK_DEPTH = 150
-# The graph of neighbours finds nearly all that it is asked for; with less than this share of it something is lost.
-MIN_FOUND = 0.5
-# After Chroma has failed, questions are answered without it for so long, and need not wait for it each in turn.
-RETRY_S = 30.0
-_LOG = logging.getLogger(__name__)
+
+class OpenFiles(NamedTuple):
+    """The open files of a build."""
+
+    records: RecordStore
+    lexical: LexicalIndex
+    abbreviations: AbbreviationStore
+    chunk_vectors: ChunkVectors
+    dense: VectorStore
+
+    def close(self) -> None:
+        """Close them. The lexical index holds nothing open."""
+        for part in (self.records, self.abbreviations, self.chunk_vectors, self.dense):
+            part.close()
 
 
-class Found(NamedTuple):
-    """What a search found, and what its reader should be warned of: half of the search may have failed."""
-
-    passages: list[Passage]
-    warnings: tuple[str, ...] = ()
-
-
-class _Fault(NamedTuple):
-    """Why Chroma failed, and until when it is not asked again, by the clock that nobody sets."""
-
-    reason: str
-    until: float
-
-
+@explains_read_errors
 class Snapshot:
-    """One finished build, open for reading. It never changes, so one question sees one state of the records."""
+    """One finished build, open for reading. It never changes, so one question sees one state of the records.
 
-    def __init__(
-        self,
-        build_dir: Path,
-        manifest: Manifest,
-        records: RecordStore,
-        vectors: VectorStore,
-        chunk_vectors: ChunkVectors,
-        lexical: LexicalIndex,
-        abbreviations: AbbreviationStore,
-        embedder_name: str,
-    ) -> None:
-        """Take the folder and its open parts; `open_build` opens them."""
+    Its files are closed with the last reference to it. Every method raises NoIndexError if a file that it reads is
+    damaged.
+    """
+
+    def __init__(self, build_dir: Path, manifest: Manifest, files: OpenFiles, embedder_name: str) -> None:
         self.build_dir = build_dir
-        self.rejected_path = build_dir / REJECTED_FILE
-        self.records_path = build_dir / RECORDS_FILE
         self.manifest = manifest
-        self._records = records
-        self._vectors = vectors
-        self._chunk_vectors = chunk_vectors
-        self._lexical = lexical
-        self._abbreviations = abbreviations
+        self._files = files
+        self._ranking = HybridRanking(build_dir, files.records, files.lexical, files.chunk_vectors, files.dense)
         self._embedder_name = embedder_name
-        self._fault: _Fault | None = None
-        self._process_id = os.getpid()
-        weakref.finalize(self, _close_parts, records, vectors, chunk_vectors, abbreviations)
+        weakref.finalize(self, files.close)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -108,178 +80,104 @@ class Snapshot:
         """The `top_k` best passages for a query, best first.
 
         With `per_record` each record comes once, by its best chunk; without, all chunks of the best records come.
-        Scores are the fused ones of the records, between 0 and 1. Where Chroma fails, what the words find is ranked, as
-        always by both words and meaning; the passages' stage is then `lexical`, and there is a warning. Without the
-        words there is no such way out: whether the records answer at all is judged by how rare the question's are.
+        Scores are the fused ones of the records, 0 to 1. If Chroma fails, what keyword search finds is ranked, still by
+        both; the passages' stage is then `lexical`, and there is a warning. There is no such fallback for keyword
+        search: whether the records answer at all is judged by how rare the query's terms are.
 
         Raises:
-            WrongUseError: `top_k` is below 1, or the build was opened before this process was forked.
-            NoIndexError: a part of the build is damaged.
+            WrongUseError: `top_k` is below 1.
+            NoIndexError: a file of the build is damaged.
         """
         if top_k < 1:
             raise WrongUseError(f"top_k is {top_k}", remedy="ask for at least 1 passage")
-        require_same_process(self._process_id)
-        read = self._read_query(query)
-        return self._rank_passages(read, self.embedder.embed_query(read.text), top_k, filters, per_record=per_record)
+        expanded = self._expand(query)
+        vector = self.embedder.embed_query(expanded.text)
+        return self._ranking.rank(expanded, vector, top_k, filters, self.manifest.chunk_count, per_record=per_record)
 
-    @names_damage
-    def _rank_passages(
-        self, read: Query, query_vector: Vectors, top_k: int, filters: Filters | None, *, per_record: bool
-    ) -> Found:
-        lexical = dict(self._lexical.search(read.terms, RECORD_DEPTH, filters))
-        near, reason = self._find_near(query_vector, filters)
-        vectors = near | self.record_vectors([name for name in lexical if name not in near])
-        similarities = {record_id: rows @ query_vector for record_id, rows in vectors.items()}
-        lexical |= self._lexical.score(read.terms, [name for name in similarities if name not in lexical])
-        fused = fuse_scores(
-            {record_id: float(scores.max()) for record_id, scores in similarities.items()},
-            {record_id: lexical.get(record_id, 0.0) for record_id in similarities},
+    def best_passage(self, record_id: str, query: str, score: float) -> Passage | None:
+        """The chunk of a record that is most similar to a query, with the given score; None without such a record."""
+        if (found := self._files.records.get(record_id)) is None:
+            return None
+        record, chunks = found
+        vector = self.embedder.embed_query(self._expand(query).text)
+        similarities = self._files.chunk_vectors.get([record_id])[record_id] @ vector
+        best = int(similarities.argmax())
+        return Passage(
+            record=record, chunk=chunks[best], score=score, rank=1, stage="case", similarity=float(similarities[best])
         )
-        best = (
-            (record_id, int(ordinal), score, float(similarities[record_id][ordinal]))
-            for record_id, score in fused
-            for ordinal in np.argsort(-similarities[record_id], kind="stable")[: 1 if per_record else None]
-        )
-        passages = self._passages(list(islice(best, top_k)), "lexical" if reason else "hybrid")
-        return Found(passages, (_warn_of_half_a_search(reason),) if reason else ())
 
-    @names_damage
+    def _expand(self, query: str) -> Query:
+        abbreviations = self._files.abbreviations
+        return expand_query(query, abbreviations.long_forms, abbreviations.short_forms, self._files.lexical.corrections)
+
     def get_record(self, name: str) -> Record | None:
         """The record of an id, its own or another that it goes by: `pmid:1`, a former id, its source's number.
 
-        None, if there is none, or if several go by it.
+        None if there is none, or if several go by it.
         """
-        found = self._records.get(name)
-        others = [] if found else self._records.find([name])
+        found = self._files.records.get(name)
+        others = [] if found else self._files.records.find([name])
         return found[0] if found else others[0][0] if len(others) == 1 else None
 
-    @names_damage
     def get_chunks(self, record_id: str) -> tuple[Record, list[Chunk]] | None:
         """The record of that id with its chunks, or None."""
-        return self._records.get(record_id)
+        return self._files.records.get(record_id)
 
     def iter_records(self) -> Iterator[tuple[Record, list[Chunk]]]:
         """Every record with its chunks, in the order in which they were built."""
-        with naming_damage(self.build_dir):
-            yield from self._records
+        with explaining_read_errors(self.build_dir):
+            yield from self._files.records
 
     def record_fields(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """The id of every record with those fields as JSON types, in the order in which the records were built."""
-        with naming_damage(self.build_dir):
-            yield from self._records.iter_fields(*names)
+        with explaining_read_errors(self.build_dir):
+            yield from self._files.records.iter_fields(*names)
 
-    @names_damage
     def record_vectors(self, record_ids: Sequence[str]) -> dict[str, Vectors]:
         """The vectors of the chunks of those records that are here: float32, shape (chunks, dimension)."""
-        return self._chunk_vectors.get(record_ids)
+        return self._files.chunk_vectors.get(record_ids)
 
-    @names_damage
     def term_weight(self, term: str) -> float:
         """How informative an analysed term is: the logarithm of how rare it is among the records, never below 0.
 
         A small index says little about how rare a word is, so a thousand biomedical abstracts are counted in.
         """
         total = self.manifest.record_count + BACKGROUND_RECORDS
-        return math.log(total / (self._lexical.document_frequency(term) + background_frequency(term) + 1))
+        return math.log(total / (self._files.lexical.document_frequency(term) + background_frequency(term) + 1))
 
     def weigh_terms(self, text: str) -> dict[str, float]:
         """The analysed terms of a text, each with its weight."""
         return {term: self.term_weight(term) for term in analyse(text)}
 
-    @names_damage
-    def best_passage(self, record_id: str, query: str, score: float) -> Passage | None:
-        """The chunk of a record that is most similar to a query, with the given score; None without such a record."""
-        if (found := self._records.get(record_id)) is None:
-            return None
-        record, chunks = found
-        similarities = self.record_vectors([record_id])[record_id] @ self.embedder.embed_query(
-            self._read_query(query).text
-        )
-        best = int(similarities.argmax())
-        return Passage(
-            record=record, chunk=chunks[best], score=score, rank=1, stage="case", similarity=float(similarities[best])
-        )
-
-    @names_damage
     def document_frequency(self, term: str) -> int:
-        """In how many records an analysed term stands."""
-        return self._lexical.document_frequency(term)
+        """The number of records that contain an analysed term."""
+        return self._files.lexical.document_frequency(term)
 
-    @names_damage
     def corrections(self, term: str) -> list[str]:
-        """The terms that an analysed term may have been meant to be, where no record holds it."""
-        return self._lexical.corrections(term)
-
-    @names_damage
-    def _read_query(self, query: str) -> Query:
-        return read_query(
-            query, self._abbreviations.long_forms, self._abbreviations.short_forms, self._lexical.corrections
-        )
-
-    def _find_near(self, query_vector: Vectors, filters: Filters | None) -> tuple[dict[str, Vectors], str | None]:
-        """The records that Chroma finds, with the vectors of their chunks; none, and why, while it fails."""
-        if self._fault and time.monotonic() < self._fault.until:
-            return {}, self._fault.reason
-        depth = min(CHUNK_DEPTH, self.manifest.chunk_count)
-        try:
-            nearest = self._vectors.query(query_vector, depth, filters)
-        except BaseException as error:
-            if not (isinstance(error, CaseciteError) or tells_damage(error)):
-                raise
-            return {}, self._note_fault(_explain_fault(error))
-        names = [chunk_id.rpartition("#")[0] for chunk_id, _ in nearest]
-        near = self.record_vectors(list(dict.fromkeys(names)))
-        count = sum(name in near for name in names)
-        if not filters and count < MIN_FOUND * depth:
-            return {}, self._note_fault(f"of the {depth} nearest chunks it found {count}")
-        self._fault = None
-        return near, None
-
-    def _note_fault(self, reason: str) -> str:
-        if self._fault is None or self._fault.reason != reason:
-            _LOG.warning("%s, in %s", _warn_of_half_a_search(reason), self.build_dir)
-        self._fault = _Fault(reason, time.monotonic() + RETRY_S)
-        return reason
-
-    def _passages(self, best: Sequence[tuple[str, int, float, float]], stage: str) -> list[Passage]:
-        found = {record_id: self._known_record(record_id) for record_id, *_ in best}
-        return [
-            Passage(
-                record=found[record_id][0],
-                chunk=found[record_id][1][ordinal],
-                score=score,
-                rank=rank,
-                stage=stage,
-                similarity=similarity,
-            )
-            for rank, (record_id, ordinal, score, similarity) in enumerate(best, start=1)
-        ]
-
-    def _known_record(self, record_id: str) -> tuple[Record, list[Chunk]]:
-        if (found := self._records.get(record_id)) is None:
-            raise ValueError(f"{record_id} is not among the records any more")
-        return found
+        """The terms that a misspelt analysed term may stand for; none if a record contains it."""
+        return self._files.lexical.corrections(term)
 
 
 def open_build(build_dir: Path, settings: IndexSettings) -> Snapshot:
-    """Open the parts of a finished build.
+    """Open a finished build.
 
     Raises:
-        NoIndexError: a part is missing or damaged.
+        NoIndexError: a file is missing or damaged.
         IndexMismatchError: it was built by another embedding model than the settings name.
     """
-    _prepare_for_forks()
     manifest = read_manifest(build_dir)
     _check_embedder(manifest, manifest.embedder.name, settings.embedder)
-    with naming_damage(build_dir), ExitStack() as opened:
+    with explaining_read_errors(build_dir), ExitStack() as opened:
         records = opened.enter_context(closing(RecordStore.open(build_dir / RECORDS_FILE)))
         lexical = LexicalIndex.open(build_dir / "lexical")
         abbreviations = opened.enter_context(closing(AbbreviationStore.open(build_dir / "abbreviations.sqlite")))
         chunk_vectors = opened.enter_context(closing(ChunkVectors.open(build_dir / VECTORS_FILE)))
         require_sound_graph(build_dir, manifest)
-        vectors = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
+        dense = VectorStore.open(build_dir / "vectors", manifest.collection, manifest.chroma_url)
         opened.pop_all()
-    return Snapshot(build_dir, manifest, records, vectors, chunk_vectors, lexical, abbreviations, settings.embedder)
+    return Snapshot(
+        build_dir, manifest, OpenFiles(records, lexical, abbreviations, chunk_vectors, dense), settings.embedder
+    )
 
 
 def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> None:
@@ -289,42 +187,3 @@ def _check_embedder(manifest: Manifest, built_with: str, asked_with: str) -> Non
             f"the setting now is {asked_with}",
             remedy="set CASECITE_EMBEDDER back, or build the index again",
         )
-
-
-def _explain_fault(error: BaseException) -> str:
-    """Why Chroma failed, in one line."""
-    if isinstance(error, CaseciteError):
-        return str(error.args[0])
-    refusal = name_fault(Path("a file of it"), error)
-    return str(refusal.args[0]) if isinstance(refusal, UnreadableIndexError) else first_line(error)
-
-
-def _warn_of_half_a_search(reason: str) -> str:
-    return f"the search for meaning failed ({reason}); reports were found by their words alone"
-
-
-def require_same_process(process_id: int) -> None:
-    """Refuse a snapshot that was opened before this process was forked."""
-    if process_id != os.getpid():
-        raise WrongUseError(
-            "the index was opened before this process was forked, and what it is open with is the other's",
-            remedy="open it in this process, or start the process by spawn",
-        )
-
-
-@cache
-def _prepare_for_forks() -> None:
-    """Have forked processes begin anew: Chroma and torch would wait for threads that a fork leaves behind."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_begin_anew)
-
-
-def _begin_anew() -> None:
-    forget_clients()
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)
-
-
-def _close_parts(*parts: RecordStore | VectorStore | ChunkVectors | AbbreviationStore) -> None:
-    for part in parts:
-        part.close()

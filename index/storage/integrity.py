@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1_048_576
 DIFFERS = "differs from what was built"
 MISSING = "is missing"
-HEAL = "casecite index build heals it"
+HEAL = "casecite index build repairs it"
 
 MEANINGS = {
     RECORDS_FILE: "the records are damaged",
-    "lexical": "the search for words is damaged",
-    "vectors": "the search for meaning is damaged",
+    "lexical": "keyword search is damaged",
+    "vectors": "vector search is damaged",
     VECTORS_FILE: "the vectors that passages are scored by are damaged",
     "abbreviations.sqlite": "abbreviations in questions may be misread",
     REJECTED_FILE: "the list of rejected input is damaged, answers are not",

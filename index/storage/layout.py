@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from index.errors import BuildRunningError, NoIndexError, WrongUseError
 from index.storage.manifest import COPY_NAME, FILE_NAME, Manifest
-from index.storage.read_errors import name_fault
+from index.storage.read_errors import explain_read_error
 
 RECORDS_FILE = "records.sqlite"
 VECTORS_FILE = "chunk_vectors.sqlite"
@@ -65,7 +65,7 @@ class IndexLayout:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
-            raise name_fault(self.current_file, error) from error
+            raise explain_read_error(self.current_file, error) from error
         return self.builds_dir / name[:MAX_NAME_CHARS]
 
     @contextmanager

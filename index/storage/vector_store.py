@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -89,7 +87,7 @@ class VectorStore:
         except Exception as error:  # Chroma has a class of its own for each way of not being there
             raise NoIndexError(
                 f"the vectors {name} are not in {url or path}: {error}",
-                remedy="casecite index verify says what is damaged, casecite index build heals it",
+                remedy="casecite index verify says what is damaged, casecite index build repairs it",
             ) from error
 
     @classmethod
@@ -234,19 +232,6 @@ def _open_client(path: Path, url: str | None, timeout_s: float) -> Client:
     for session in _sessions(client):
         session.timeout = timeout_s
     return client
-
-
-def forget_clients() -> None:
-    """Have the next client be a new one, though one that this process has by a fork is open on the same files.
-
-    The others are never freed, not even as this process ends: they would wait for threads that are not in it.
-    """
-    if "chromadb" in sys.modules:
-        from chromadb.api.shared_system_client import SharedSystemClient
-
-        for system in SharedSystemClient._identifier_to_system.values():
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(system))
-        SharedSystemClient.clear_system_cache()
 
 
 def _close_client(client: Client) -> None:

@@ -18,7 +18,7 @@ from assistant.understanding.list_questions import asks_for_list, topic_of
 from assistant.understanding.query_rewriting import condense
 from assistant.understanding.request import check_question, parse_history
 from index.errors import WrongUseError
-from index.search.query import read_query
+from index.search.query import expand_query
 from index.storage.lexical_index import LexicalIndex
 from index.text.cleaning import clean_text
 from index.types import Filters, Passage
@@ -39,7 +39,7 @@ def check_query(data: bytes, assistant: Assistant) -> None:
     if (question := accepted(asked)) is None:
         return
     meanings = [(turn.content, 1) for turn in history[:2]]
-    read = read_query(question, lambda _: meanings, lambda _: [("BMD", 0.5)], lambda term: [term[::-1]])
+    read = expand_query(question, lambda _: meanings, lambda _: [("BMD", 0.5)], lambda term: [term[::-1]])
     assert all(0 < weight <= 1 for weight in read.terms.values())
     case = history[0].content if history else ""
     query = condense(question, history, case).text

@@ -21,7 +21,7 @@ from index.errors import WrongUseError
 from index.ingest.formats.bibtex import read_bibtex
 from index.ingest.formats.json_records import read_json
 from index.ingest.formats.medline import read_medline
-from index.search.query import read_query
+from index.search.query import expand_query
 from index.storage.abbreviation_store import explained
 from index.types import Filters
 from tests.conftest import ROOT
@@ -160,7 +160,7 @@ def test_half_a_character_in_a_query_does_not_make_the_index_damaged(demo_index_
 
 
 def test_what_a_record_calls_an_abbreviation_is_never_read_as_a_pattern() -> None:
-    read = read_query("What was the BMD?", lambda _: [(r"bone \g<1> \d", 1)], lambda _: [], lambda _: [])
+    read = expand_query("What was the BMD?", lambda _: [(r"bone \g<1> \d", 1)], lambda _: [], lambda _: [])
     assert read.text == r"What was the BMD (bone \g<1> \d)?"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
-        "assistant.reading",
+        "assistant.reading.network",
         "chromadb.api.rust",
         "chromadb.telemetry.product.posthog",
         "index.embedding.packed_bert",
@@ -18,7 +18,7 @@ PROCESSES.set_forkserver_preload(
         "pytest",
         "sentence_transformers",
         "tests.support.crash_workers",
-        "tests.test_store",
+        "tests.index.storage.test_store",
     ]
 )
 

@@ -183,7 +183,7 @@ def test_counts_that_disagree_are_found(index_dir: Path) -> None:
     manifest = read_manifest(build_dir)
     write_manifest(build_dir, manifest.model_copy(update={"record_count": 41, "chunk_count": 70}))
     found = {str(finding) for finding in verify_index(index_dir).findings}
-    assert "lexical: has 40 entries where 41 were built: the search for words is damaged" in found
+    assert "lexical: has 40 entries where 41 were built: keyword search is damaged" in found
     assert "records.sqlite: has 40 entries where 41 were built: the records are damaged" in found
     assert {finding.split(":")[0] for finding in found} == {
         "records.sqlite",
@@ -196,7 +196,7 @@ def test_counts_that_disagree_are_found(index_dir: Path) -> None:
 def test_vectors_that_do_not_find_themselves_are_found(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VectorStore, "query", lambda *_: [])
     (finding,) = verify_index(index_dir).findings
-    assert str(finding) == "vectors: of 40 chunks 0 find themselves: the search for meaning is damaged"
+    assert str(finding) == "vectors: of 40 chunks 0 find themselves: vector search is damaged"
 
 
 @pytest.mark.fault(
@@ -336,7 +336,7 @@ def test_an_update_does_not_take_damage_over(index_dir: Path, tmp_path: Path) ->
     live = live_build(index_dir)
     flip_bit(live / "chunk_vectors.sqlite")
     source = write_records(tmp_path / "more.jsonl", invent(1))
-    with pytest.raises(NoIndexError, match=r"chunk_vectors.sqlite: differs from .*\(casecite index build heals it\)"):
+    with pytest.raises(NoIndexError, match=r"chunk_vectors.sqlite: differs from .*\(casecite index build repairs it\)"):
         build_index([source], index_dir, "update")
     assert live_build(index_dir) == live
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index import Index, build_index, open_index
-from index.search.query import read_query
+from index.search.query import expand_query
 from index.storage.abbreviation_store import AbbreviationStore, explained, find_short_forms
 from index.storage.lexical_index import LexicalIndex
 from index.text.normalisation import spell_out_ages
@@ -100,7 +100,7 @@ def test_a_meaning_counts_by_how_many_records_give_it(tmp_path: Path) -> None:
     store.close()
     store = AbbreviationStore.open(tmp_path / "abbreviations.sqlite")
     assert store.long_forms("MS") == [("multiple sclerosis", 2), ("mitral stenosis", 1)]
-    query = read_query("age of the MS case", store.long_forms, store.short_forms, _nothing)
+    query = expand_query("age of the MS case", store.long_forms, store.short_forms, _nothing)
     assert query.text == "age of the MS (multiple sclerosis) case"
     assert query.terms["sclerosi"] > query.terms["stenosi"] > 0
     assert query.terms["age"] == 1
@@ -115,7 +115,7 @@ def test_what_is_said_at_length_is_found_by_its_abbreviations_too(tmp_path: Path
     ]
     store = AbbreviationStore.create(tmp_path / "abbreviations.sqlite")
     store.add([_record(number, text) for number, text in enumerate(texts)])
-    query = read_query("neuropathy in Thiamine deficiency?", store.long_forms, store.short_forms, _nothing)
+    query = expand_query("neuropathy in Thiamine deficiency?", store.long_forms, store.short_forms, _nothing)
     assert query.text == "neuropathy in Thiamine deficiency?"
     assert query.terms["thd"] == pytest.approx(2 * query.terms["td"])
     assert 1 > query.terms["thd"] > 0
@@ -124,7 +124,7 @@ def test_what_is_said_at_length_is_found_by_its_abbreviations_too(tmp_path: Path
 
 def test_an_abbreviation_is_not_opened_inside_a_word() -> None:
     known = {"DI": [("diabetes insipidus", 1)]}
-    query = read_query("DIC after DI", lambda short: known.get(short, []), _nothing, _nothing)
+    query = expand_query("DIC after DI", lambda short: known.get(short, []), _nothing, _nothing)
     assert query.text == "DIC after DI (diabetes insipidus)"
 
 
@@ -133,7 +133,7 @@ def test_only_words_that_no_record_holds_are_corrected(tmp_path: Path) -> None:
     lexical.add([_record(number, text) for number, text in enumerate(["hepatoma", "hematoma after warfarin"])])
     assert lexical.corrections("hepatoma") == []
     assert lexical.corrections("warfrin") == ["warfarin"]
-    query = read_query("warfrin bleed", _nothing, _nothing, lexical.corrections)
+    query = expand_query("warfrin bleed", _nothing, _nothing, lexical.corrections)
     assert query.terms["warfrin"] > query.terms["warfarin"] > 0
 
 

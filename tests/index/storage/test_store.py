@@ -19,8 +19,8 @@ import pytest
 from assistant import Assistant
 from index import DEMO_RECORDS, Filters, Record, build_index, open_index, remove_records
 from index.errors import NoIndexError
+from index.search.ranking import RETRY_S
 from index.search.search import Index
-from index.search.snapshot import RETRY_S
 from index.storage.layout import IndexLayout
 from index.storage.vector_store import VectorStore, drop_collection
 from index.types import Chunk
@@ -258,7 +258,7 @@ def ask(index_dir: Path, settings: dict[str, str], asked: Any, is_over: Any, ans
 def assert_found_by_words(index: Index, reason: str) -> None:
     found = index.current().find("rash after cider")
     assert [(passage.record.doi, passage.stage) for passage in found.passages] == [("10.5555/one", "lexical")]
-    assert re.search(rf"the search for meaning failed \(.*{re.escape(reason)}.*\); .* words alone$", found.warnings[0])
+    assert re.search(rf"vector search failed \(.*{re.escape(reason)}.*\); keyword search only$", found.warnings[0])
 
 
 class TestServer:
@@ -337,7 +337,7 @@ class TestServer:
     @pytest.mark.fault(
         part="Chroma server",
         tried="it goes down while an update runs and while questions are asked, and comes back",
-        happens="reports are found by their words alone, with a warning; the update fails in words, nothing is lost",
+        happens="keyword search only, with a warning; the update fails in words, nothing is lost",
     )
     def test_a_server_that_goes_down_is_done_without_and_asked_again_when_it_is_back(
         self,
@@ -363,7 +363,7 @@ class TestServer:
         finally:
             chroma_server.start()
         assert_found_by_words(index, "no Chroma server answers")  # it is not asked again at once
-        monkeypatch.setattr("index.search.snapshot.time.monotonic", lambda: time.monotonic_ns() / 1e9 + RETRY_S)
+        monkeypatch.setattr("index.search.ranking.time.monotonic", lambda: time.monotonic_ns() / 1e9 + RETRY_S)
         assert index.current().find("rash after cider").warnings == ()
         assert [passage.stage for passage in index.search("rash after cider")] == ["hybrid"]
         assert build_index([source], index_dir, mode="update").record_count == 2
@@ -372,7 +372,7 @@ class TestServer:
     @pytest.mark.fault(
         part="Chroma server",
         tried="it takes connections and says nothing",
-        happens="one question in half a minute waits 10 s for it; reports are found by words alone, with a warning",
+        happens="one question in half a minute waits 10 s for it; keyword search only, with a warning",
     )
     def test_a_server_that_hangs_is_waited_for_once(
         self, index_dir: Path, chroma_server: ChromaServer, monkeypatch: pytest.MonkeyPatch
@@ -392,14 +392,14 @@ class TestServer:
     @pytest.mark.fault(
         part="Chroma server",
         tried="something else answers in its place: web pages, other JSON, chunks that are not in the index, errors",
-        happens="reports are found by their words alone, with a warning",
+        happens="keyword search only, with a warning",
     )
     def test_a_server_that_answers_nonsense_is_not_believed(
         self, index_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for answer in NONSENSE:
             index = open_index(index_dir)
-            session = index.current()._vectors._client._server._session
+            session = index.current()._files.dense._client._server._session
             monkeypatch.setattr(session, "request", lambda *_, answer=answer, **__: answer)
             assert_found_by_words(index, "")
 
@@ -416,7 +416,7 @@ class TestServer:
     @pytest.mark.fault(
         part="Chroma server",
         tried="the collection is deleted from it",
-        happens="reports are found by their words alone, with a warning; an assistant that starts says what is missing",
+        happens="keyword search only, with a warning; an assistant that starts says what is missing",
     )
     def test_a_collection_that_was_removed_by_hand_is_missed(
         self, index_dir: Path, chroma_server: ChromaServer
