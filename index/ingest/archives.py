@@ -1,4 +1,4 @@
-"""Compressed files as streams, never unpacked to disk; of a bomb no more is read than any file of records holds."""
+"""Reads compressed files as streams, without unpacking to disk, up to a limit that stops decompression bombs."""
 
 from __future__ import annotations
 
@@ -11,31 +11,26 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
-# Exports shrink to a tenth or a twentieth of their size, bombs to a thousandth.
-MAX_RATIO = 200
-FREE_BYTES = 100_000_000  # that a small file may unpack to as well
+MAX_RATIO = 200  # unpacked to packed size: 10 to 20 in exports of records, 1,000 in bombs
+FREE_BYTES = 100_000_000  # small files may unpack to this size at any ratio
 
 GZIP_START = b"\x1f\x8b"
 ZIP_START = b"PK\x03\x04"
-DAMAGES = (OSError, EOFError, UnicodeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-"""What reading a file, compressed or not, may raise where it is damaged or of a kind that is not known."""
+READ_ERRORS = (OSError, EOFError, UnicodeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+"""Raised when reading a file, compressed or not, that is damaged or of an unsupported kind."""
 
 _ENCRYPTED = 0x1
 
 
 class _Budget:
-    """How many bytes a compressed file may still unpack to, all together."""
+    """The number of bytes that a compressed file, with all its members, may still unpack to."""
 
     def __init__(self, packed_bytes: int) -> None:
         self.left = max(FREE_BYTES, MAX_RATIO * packed_bytes)
 
 
 class _Unpacked(io.RawIOBase):
-    """What a compressed stream holds.
-
-    Raises:
-        OSError: it is more than the budget allows.
-    """
+    """The unpacked content of a compressed stream. Reading beyond the budget raises OSError."""
 
     def __init__(self, source: IO[bytes], budget: _Budget) -> None:
         self._source = cast(Any, source)
@@ -48,17 +43,17 @@ class _Unpacked(io.RawIOBase):
         count = int(self._source.readinto(buffer))
         self._budget.left -= count
         if self._budget.left < 0:
-            raise OSError(f"it unpacks to more than {MAX_RATIO} times its size, as no file of records does")
+            raise OSError(f"it unpacks to more than {MAX_RATIO} times its size, the limit")
         return count
 
 
 def unpack_gzip(stream: IO[bytes], packed_bytes: int) -> io.RawIOBase:
-    """What a gzip file of that size holds. Reading it may raise `DAMAGES`."""
+    """The content of a gzip file. Reading it may raise `READ_ERRORS`."""
     return _Unpacked(cast("IO[bytes]", gzip.GzipFile(fileobj=stream)), _Budget(packed_bytes))
 
 
 def unpack_zip(stream: IO[bytes], packed_bytes: int) -> Iterator[tuple[str, io.RawIOBase | Exception]]:
-    """The files in a zip file of that size by name, hidden ones left out; or why one, or the rest, cannot be read."""
+    """The names and contents of the files in a zip file, except hidden ones; errors in place of unreadable content."""
     budget = _Budget(packed_bytes)
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
@@ -72,7 +67,7 @@ def unpack_zip(stream: IO[bytes], packed_bytes: int) -> Iterator[tuple[str, io.R
                 continue
             try:
                 source = archive.open(member)
-            except DAMAGES as error:
+            except READ_ERRORS as error:
                 yield str(name), error
                 continue
             with source:

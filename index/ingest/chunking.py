@@ -1,4 +1,4 @@
-"""Records to chunks: windows of whole sentences near 600 characters that keep to their section."""
+"""Splits records into chunks: windows of whole sentences, near 600 characters, within one section."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from index.text.sentences import split_sentences
 from index.types import Chunk, Record, Section
 
 WINDOW_CHARS = 600
-# The packaged model reads 256 tokens, about 1,100 characters: the end of a longer "sentence" would not be embedded.
-MAX_SENTENCE_CHARS = 900
-MAX_ACCENTS = 20
+# The packaged model truncates its input after 256 tokens, about 1,100 characters.
+MAX_UNCUT_CHARS = 900
+MAX_ACCENT_SHIFT = 20  # characters that a cut may move back to the letter of its accents
 
 
 def chunk_record(record: Record) -> list[Chunk]:
-    """The chunks of a record in order; together they cover every character of `record.abstract`, without overlap."""
-    windows = [
-        (label, start, end)
-        for label, part_start, part_end in _parts(record)
-        for start, end in _windows(record.abstract, part_start, part_end)
-    ]
+    """The chunks of a record in order; they cover every character of `record.abstract` without overlap."""
+    windows = (
+        (part.label, start, end)
+        for part in _split_at_sections(record)
+        for start, end in _split_into_windows(record.abstract, part.start, part.end)
+    )
     return [
         Chunk(
             record_id=record.record_id,
@@ -36,13 +36,13 @@ def chunk_record(record: Record) -> list[Chunk]:
 
 
 def embedding_text(record: Record, chunk: Chunk) -> str:
-    """What is embedded for a chunk: the record's title, which names the case, and the chunk."""
+    """The text that is embedded for a chunk: the title of the record, which names the case, and the chunk."""
     text = " ".join(chunk.text.split())
     return f"{record.title}\n{text}" if record.title else text
 
 
-def _parts(record: Record) -> Iterator[Section]:
-    """The sections, and the text that belongs to none, so that every character is in exactly one part."""
+def _split_at_sections(record: Record) -> Iterator[Section]:
+    """The sections, and the text outside them with an empty label; every character is in exactly one part."""
     text = record.abstract
     starts: list[tuple[str, int]] = []
     position = 0
@@ -57,8 +57,8 @@ def _parts(record: Record) -> Iterator[Section]:
         yield Section(label, start, end)
 
 
-def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut `text[start:end]` at sentence starts into windows of nearly equal length, near WINDOW_CHARS each."""
+def _split_into_windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut `text[start:end]` at sentence starts into windows of nearly equal length, near `WINDOW_CHARS`."""
     cuts = [start, *_sentence_starts(text, start, end), end]
     count = max(1, round((end - start) / WINDOW_CHARS))
     target = (end - start) / count
@@ -72,7 +72,7 @@ def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _sentence_starts(text: str, start: int, end: int) -> list[int]:
-    """Where the second and later sentences of `text[start:end]` start; overlong ones are cut at white space."""
+    """The starts of all sentences of `text[start:end]` but the first; overlong ones are cut at white space."""
     starts = [start + first for first, _ in split_sentences(text[start:end])][1:]
     cut: list[int] = []
     for first, last in pairwise([start, *starts, end]):
@@ -82,7 +82,7 @@ def _sentence_starts(text: str, start: int, end: int) -> list[int]:
 
 def _cut_overlong(text: str, start: int, end: int) -> Sequence[int]:
     cuts: list[int] = []
-    while end - start > MAX_SENTENCE_CHARS:
+    while end - start > MAX_UNCUT_CHARS:
         space = text.rfind(" ", start + 1, start + WINDOW_CHARS)
         start = space + 1 if space > start else _before_accents(text, start + WINDOW_CHARS)
         cuts.append(start)
@@ -90,8 +90,8 @@ def _cut_overlong(text: str, start: int, end: int) -> Sequence[int]:
 
 
 def _before_accents(text: str, position: int) -> int:
-    """The position, or the one of the letter whose accents stand there (and not so many that they are no text)."""
-    for letter in range(position, position - MAX_ACCENTS, -1):
+    """The position, moved back to the letter if it is within the accents of one."""
+    for letter in range(position, position - MAX_ACCENT_SHIFT, -1):
         if not unicodedata.combining(text[letter]):
             return letter
     return position

@@ -1,8 +1,8 @@
-"""The formats that records come in, each found by its content.
+"""The file formats of records, and their detection from content.
 
-A format is a module with a function that tells it from the beginning of a file and one that reads it; another one
-needs such a module and a line in `FORMATS`. Readers are given an open file and its name for rejections, yield
-raw records in the shape that `index.ingest.records` checks, and go on after what they cannot read.
+A format is a module with two functions: one detects the format from the beginning of a file, the other reads an open
+file, yields raw records with the field names that `index.ingest.records` expects, and rejects and skips what it cannot
+read. To add a format, write such a module and add a line to `formats_with`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STDIN_NAME = "<stdin>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """`matches` is given the beginning of a file as text without leading white space; `read` the file and its name."""
+    """`matches` gets the first text of a file without leading white space, `read` the open file and its name."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -41,10 +41,10 @@ JSON = Format(name="JSON or JSONL", suffixes=(".json", ".jsonl", ".ndjson", ".tx
 
 
 def formats_with(column_map: ColumnMap) -> tuple[Format, ...]:
-    """Every format, the first one that matches to be taken; tables are read by the user's columns first.
+    """Every format, in the order in which they are tried; tables prefer the columns of the user's map.
 
     Raises:
-        WrongUseError: a field of the column map is none.
+        WrongUseError: the column map has an unknown field.
     """
     if unknown := next((field for field in column_map if field not in COLUMNS), None):
         raise WrongUseError(f"no field {unknown!r} for a column", remedy=f"use one of {', '.join(COLUMNS)}")
@@ -66,12 +66,12 @@ FORMAT_NAMES = ", ".join(kind.name for kind in FORMATS)
 
 
 def detect_format(head: bytes, name: str, formats: Sequence[Format] = FORMATS) -> Format | None:
-    """The format of a file from its first bytes or, where they tell nothing, from its name; None for no format at all.
+    """The format of a file from its first bytes, otherwise from its name; None if it has none.
 
-    In a file that is not named as files of records are, which may quote a format, its first line has to tell it.
+    In a file with an unknown suffix (documentation, say, which may quote a format) only the first line counts.
     """
     text = decode_head(head)
-    suffix = _suffix(name)
+    suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     is_named = suffix in RECORD_SUFFIXES or name == STDIN_NAME
     shown = text if is_named else text.partition("\n")[0]
     if shown and (by_content := next((kind for kind in formats if kind.matches(shown)), None)):
@@ -79,7 +79,3 @@ def detect_format(head: bytes, name: str, formats: Sequence[Format] = FORMATS) -
     if not is_named or is_binary(head):
         return None
     return next((kind for kind in formats if text and suffix in kind.suffixes), JSON)
-
-
-def _suffix(name: str) -> str:
-    return PurePath(name.lower().removesuffix(".gz")).suffix

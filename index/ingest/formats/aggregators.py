@@ -1,4 +1,4 @@
-"""Records as Europe PMC and Semantic Scholar give them in JSON, under the names that `index.ingest.records` knows."""
+"""Renames the JSON fields of Europe PMC and Semantic Scholar to those that `index.ingest.records` expects."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ from index.ingest.formats.text import given_name_first, split_names
 
 _EUROPE_PMC_NAMES = {"abstractText", "authorString", "journalInfo", "pubTypeList"}
 _SEMANTIC_SCHOLAR_NAMES = {"paperId", "corpusId", "corpusid"}
-# Semantic Scholar's types that PubMed words otherwise; the others only lack their blanks.
+# Semantic Scholar's types with another name in PubMed; the others only lack their spaces.
 _TYPES = {"CaseReport": "Case Reports", "MetaAnalysis": "Meta-Analysis"}
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def rename_fields(data: dict[str, Any]) -> dict[str, Any]:
-    """What a source says of a record, its fields under the names of a record, authors with the given name first."""
+    """The data of a source about a record, with the field names of a record and given names first."""
     if {"id", "source"} <= data.keys() and data.keys() & _EUROPE_PMC_NAMES:
         return _from_europe_pmc(data)
     if data.keys() & _SEMANTIC_SCHOLAR_NAMES and not isinstance(data.get("authors"), str):
         return _from_semantic_scholar({name.casefold(): value for name, value in data.items()})
-    return data if "content_hash" in data else {**data, "authors": _turn_names(data.get("authors"))}
+    if "content_hash" in data:  # an exported record
+        return data
+    authors = data.get("authors")
+    if isinstance(authors, str):
+        authors = split_names(authors)
+    elif isinstance(authors, list):
+        authors = [given_name_first(name) if isinstance(name, str) else name for name in authors]
+    return {**data, "authors": authors}
 
 
 def _from_europe_pmc(data: dict[str, Any]) -> dict[str, Any]:
-    """A result of its search; where it is a "lite" one, journal and authors stand in it as text."""
+    """A result of a search, "core" or "lite"; the latter has journal and authors as text."""
     journal = _as_dict(data.get("journalInfo"))
     source, number = data["source"], data["id"]
     types = _get_list(data, "pubTypeList", "pubType") or str(data.get("pubType") or "").split(";")
@@ -50,7 +57,7 @@ def _from_europe_pmc(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name_author(author: Any) -> Any:
-    """A group's name, or a person's, the given name first."""
+    """The name of a group, or of a person with the given name first."""
     if not isinstance(author, dict):
         return author
     names = [author.get("firstName") or author.get("initials"), author.get("lastName")]
@@ -58,7 +65,7 @@ def _name_author(author: Any) -> Any:
 
 
 def _from_semantic_scholar(data: dict[str, Any]) -> dict[str, Any]:
-    """A paper of its API or, with names in small letters throughout, of its bulk datasets."""
+    """A paper from the API or from the bulk datasets, which have lower-case field names."""
     ids = {name.casefold(): value for name, value in _as_dict(data.get("externalids")).items()}
     journal = _as_dict(data.get("journal"))
     types = data.get("publicationtypes") or []
@@ -81,16 +88,8 @@ def _from_semantic_scholar(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _turn_names(authors: Any) -> Any:
-    if isinstance(authors, str):
-        return split_names(authors)
-    if isinstance(authors, list):
-        return [given_name_first(name) if isinstance(name, str) else name for name in authors]
-    return authors
-
-
 def _get_list(data: dict[str, Any], wrapper: str, name: str) -> list[Any]:
-    """What `{wrapper: {name: [...]}}` lists, be it nothing or a single one without a list."""
+    """The list in `{wrapper: {name: [...]}}`; a single value counts as a list of one."""
     value = _as_dict(data.get(wrapper)).get(name) or []
     return value if isinstance(value, list) else [value]
 

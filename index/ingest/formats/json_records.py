@@ -1,4 +1,4 @@
-"""Records in JSON: one, a list, what wraps a list, or a record a line; the file may be broken in places."""
+"""Reads JSON, even if it is broken in places: one record, a list, an object that wraps a list, or one per line."""
 
 from __future__ import annotations
 
@@ -11,51 +11,52 @@ from typing import Any
 
 from index.ingest.formats.aggregators import rename_fields
 from index.ingest.formats.json_text import JsonText, NotJsonError, load_line
-from index.ingest.formats.raw_record import RawRecord, excerpt
+from index.ingest.formats.raw_record import RawRecord, reject
 from index.ingest.formats.text import MAX_ENTRY_CHARS, TOO_LONG, open_text
 from index.ingest.markup import read_abstract
 from index.text.normalisation import fold_text
 from index.types import Rejection
 
-# Around an abstract that an aggregator repeats as text stand its headings and lines such as a citation count.
-MAX_ECHO_EXTRA_CHARS = 400
+MAX_ECHO_EXTRA_CHARS = 400  # headings, a citation count etc. around an abstract that an aggregator repeats as text
 MAX_STRAY_LINES = 100
 MAX_STRAY_CHARS = 200_000
-LISTS = ("records", "data", "result")  # what a list of records is called here, by Semantic Scholar, by Europe PMC
-WRAPPER = "resultList"  # what Europe PMC's list stands in
+LISTS = ("records", "data", "result")  # names of lists of records: ours, Semantic Scholar's, Europe PMC's
+WRAPPER = "resultList"  # contains the list of Europe PMC
 
 _START = re.compile(r'\[\s*(?:[\[{"\]]|$)|\{\s*(?:["}]|$)')
 
 
 def is_json(head: str) -> bool:
-    """Whether a file that begins so holds JSON: a list, or an object."""
+    """Whether the first text of a file is JSON: a list or an object."""
     return bool(_START.match(head))
 
 
 def read_json(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejection]:
-    """Lines of JSON, or values over several lines, whichever the first lines with text turn out to be."""
+    """The records of a file of JSON lines, or of values over several lines; the first non-blank lines decide."""
     with open_text(stream) as source:
         text = JsonText(source)
         if not text.peek():
-            yield Rejection(file=file, line=None, field=None, reason="the file is empty")
+            yield reject(file, "the file is empty")
         objects_line = 0
         while first := text.peek():
             if first == "[":
                 yield from _read_list(text, file)
-                yield from _reject_rest(text, file)
+                if text.peek():
+                    yield reject(file, "not JSON: text after a list", text.line, text.look())
+                    text.move_to_end()
             elif first == "{" and (text.line == objects_line or not _is_record_a_line(*text.look_lines(2))):
-                objects_line = text.line  # of many in one line only the first is looked at
+                objects_line = text.line  # of several objects on one line only the first is checked
                 yield from _read_object(text, file)
             else:
                 yield from _read_lines(text, file)
 
 
 def _is_record_a_line(first: str = "{", second: str = "") -> bool:
-    """Whether what begins with these lines goes on line by line, even where the first one is broken."""
+    """Whether text that starts with these lines is JSON lines, even if the first line is broken."""
     try:
         value = load_line(first)
     except NotJsonError:
-        # In one value over several lines the second cannot be an object by itself, unless the first asks for a value.
+        # In a value over several lines the second line is no complete object, unless the first ends before a value.
         return not first.rstrip().endswith(("[", "{", ":", ",")) and _is_object(second)
     wraps = isinstance(value.get(WRAPPER), dict) or any(isinstance(value.get(name), list) for name in LISTS)
     return "abstract" in value or not wraps
@@ -69,7 +70,7 @@ def _is_object(line: str) -> bool:
 
 
 def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
-    """One record over several lines, or the records of the list that an object wraps."""
+    """One record over several lines, or the records of the list in an object."""
     line, start, head = text.line, text.offset, text.look()
     data: dict[str, Any] = {}
     is_wrapper = False
@@ -84,7 +85,7 @@ def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
                 raise NotJsonError(TOO_LONG, line)
             data |= {} if is_wrapper else {name: value}
     except NotJsonError as error:
-        yield Rejection(file=file, line=error.line, field=None, reason=error.reason, raw=excerpt(head))
+        yield reject(file, error.reason, error.line, head)
         text.move_to("\n{")
         return
     if not is_wrapper:
@@ -92,7 +93,7 @@ def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
 
 
 def _iter_names(text: JsonText) -> Iterator[str]:
-    """The names of an object's members and of those that wrap a list in it; who asks takes each value."""
+    """The names of an object's members, including those within `WRAPPER`; the caller takes each value."""
     text.skip()
     depth = 1
     while depth:
@@ -109,9 +110,9 @@ def _iter_names(text: JsonText) -> Iterator[str]:
 
 
 def _read_list(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
-    """The entries of a list. After a broken one it goes on where the next may start.
+    """The entries of a list. After a broken one, reading continues at the next line that may start an entry.
 
-    Entries on lines of their own start in the same column, whether by pretty printing or by hand.
+    It is found by its indent, as entries on separate lines start in the same column.
     """
     line = text.line
     text.skip()
@@ -123,11 +124,11 @@ def _read_list(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
         yield _read_entry(text, file, entry, None if indent is None else f"\n{indent}{{")
     text.skip()
     if entry == 1:
-        yield Rejection(file=file, line=line, field=None, reason="the list is empty")
+        yield reject(file, "the list is empty", line)
 
 
 def _read_entry(text: JsonText, file: str, entry: int, next_entry: str | None) -> RawRecord | Rejection:
-    """The entry of a list that comes next; then the text stands behind it, or before what may be the next one."""
+    """The next entry of a list; moves past it or, if it is broken, to what may be the start of the next one."""
     head = text.look()
     try:
         return _as_raw_record(file, None, text.take(), entry)
@@ -140,21 +141,13 @@ def _read_entry(text: JsonText, file: str, entry: int, next_entry: str | None) -
         elif not error.is_passed:
             text.move_to_end()
             reason += "; not read from here on"
-        return Rejection(file=file, line=line, field=None, reason=reason, raw=excerpt(head))
-
-
-def _reject_rest(text: JsonText, file: str) -> Iterator[Rejection]:
-    if text.peek():
-        reason = "not JSON: text after a list"
-        yield Rejection(file=file, line=text.line, field=None, reason=reason, raw=excerpt(text.look()))
-        text.move_to_end()
+        return reject(file, reason, line, head)
 
 
 def _as_raw_record(file: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
     if isinstance(value, dict):
         return RawRecord(file=file, line=line, data=rename_fields(value), entry=entry)
-    reason = f"entry {entry}: {_no_object(value)}" if entry else _no_object(value)
-    return Rejection(file=file, line=line, field=None, reason=reason, raw=excerpt(value))
+    return reject(file, f"entry {entry}: {_no_object(value)}" if entry else _no_object(value), line, value)
 
 
 def _no_object(value: Any) -> str:
@@ -163,33 +156,32 @@ def _no_object(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Stray:
-    """The lines since the last record that are none: those that are reported one by one, and how many more."""
+    """The lines since the last record that are not records: those to be rejected, and the number of further ones."""
 
     lines: list[tuple[int, str, str]] = field(default_factory=list)
     chars: int = 0
     more: int = 0
 
     def add(self, number: int, line: str, reason: str) -> None:
-        """Keep a line, or count it where there are too many (of a binary file, say)."""
+        """Keep a line, or only count it if there are too many (of a binary file, for example)."""
         if len(self.lines) >= MAX_STRAY_LINES or self.chars > MAX_STRAY_CHARS:
             self.more += 1
             return
         self.chars += len(line)
         self.lines.append((number, line[:MAX_STRAY_CHARS], reason))
 
-    def reject(self, name: str, record: dict[str, Any] | None) -> Iterator[Rejection]:
-        """A rejection for each line, unless together they only repeat the record before them."""
+    def reject_all(self, file: str, record: dict[str, Any] | None) -> Iterator[Rejection]:
+        """A rejection for each line, unless together they only repeat the abstract of the record before them."""
         if record is not None and not self.more and _is_echo("".join(text for _, text, _ in self.lines), record):
             return
         for number, text, reason in self.lines:
-            yield Rejection(file=name, line=number, field=None, reason=reason, raw=excerpt(text.strip()))
+            yield reject(file, reason, number, text.strip())
         if self.more:
-            reason = f"no record, and neither are {self.more:,} of the lines after it"
-            yield Rejection(file=name, line=self.lines[-1][0], field=None, reason=reason)
+            yield reject(file, f"no record, like {self.more:,} of the lines after it", self.lines[-1][0])
 
 
 def _read_lines(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
-    """A record a line. Text after a record that only repeats its abstract is left out; other text is rejected."""
+    """One record per line. Text after a record that repeats its abstract is ignored; other text is rejected."""
     record: dict[str, Any] | None = None
     stray = _Stray()
     while text.peek():
@@ -200,16 +192,16 @@ def _read_lines(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
             stray.add(number, line, error.reason)
             continue
         if isinstance(value, dict):
-            yield from stray.reject(file, record)
+            yield from stray.reject_all(file, record)
             record, stray = value, _Stray()
             yield _as_raw_record(file, number, value)
         else:
             stray.add(number, line, _no_object(value))
-    yield from stray.reject(file, record)
+    yield from stray.reject_all(file, record)
 
 
 def _is_echo(text: str, record: dict[str, Any]) -> bool:
-    """Whether the text is the record's abstract once more, with little around it."""
+    """Whether the text repeats the abstract of the record, with few other characters."""
     abstract = record.get("abstract")
     if not isinstance(abstract, str) or not text or len(abstract) > MAX_STRAY_CHARS:
         return False

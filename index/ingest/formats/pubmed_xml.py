@@ -1,4 +1,4 @@
-"""Records in PubMed's XML (`PubmedArticleSet`), read article by article; entities and DTDs are never loaded."""
+"""Reads PubMed XML (`PubmedArticleSet`) article by article; entities and DTDs are never loaded."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from io import BufferedReader
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from index.ingest.formats.raw_record import RawRecord
+from index.ingest.formats.raw_record import RawRecord, reject
 from index.ingest.formats.text import MAX_ENTRY_CHARS, TOO_LONG
 from index.types import Rejection
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-# Where each field stands in a `PubmedArticle`, the preferred place first.
+# The elements of each field in a `PubmedArticle`, in order of preference.
 FIELDS = {
     "pmid": ("MedlineCitation/PMID",),
     "journal": ("MedlineCitation/Article/Journal/Title", "MedlineCitation/MedlineJournalInfo/MedlineTA"),
@@ -38,38 +38,38 @@ ABSTRACT = "MedlineCitation/Article/Abstract/AbstractText"
 AUTHORS = "MedlineCitation/Article/AuthorList/Author"
 PUBLICATION_TYPES = "MedlineCitation/Article/PublicationTypeList/PublicationType"
 RETRACTION = "MedlineCitation/CommentsCorrectionsList/CommentsCorrections[@RefType='RetractionIn']"
-INLINE_TAGS = {"b", "i", "sub", "sup", "u"}
-# PubMed's articles stay far below, formulas, thousands of authors and all.
+MARKUP_TAGS = {"b", "i", "sub", "sup", "u"}
+# Far above the articles of PubMed, even with formulas or thousands of authors.
 MAX_DEPTH = 100
 MAX_ELEMENTS = 200_000
 
 _END = re.compile(rb"</PubmedArticleSet\s*>")
 _MAX_END_BYTES = 40
-_PASSED_BYTES = 65_536  # read at once where nothing is looked at
+_SKIPPED_BYTES = 65_536  # read at once while skipping
 
 
 def is_xml(head: str) -> bool:
-    """Whether a file that begins so is XML."""
+    """Whether the first text of a file is XML."""
     return head.startswith(("<?xml", "<!DOCTYPE", "<Pubmed", "<MedlineCitation"))
 
 
 def read_pubmed_xml(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejection]:
-    """The articles of a file, of each document in it up to where it is cut off or no well-formed XML."""
+    """The articles of each XML document in a file, up to where it is cut off or not well-formed."""
     entries = count(1)
-    lines = _pass_blank(stream)
+    lines = _skip_blank(stream)
     while stream.peek():
         document = _Document(stream)
         yield from _read_document(document, file, entries, lines)
-        document.pass_rest()
-        lines += document.lines + _pass_blank(stream)
+        document.skip_rest()
+        lines += document.lines + _skip_blank(stream)
 
 
 class _UnreadableError(Exception):
-    """Well-formed XML that is not read, or not any further: why."""
+    """Well-formed XML that is not read, or only in part; the message completes "not read"."""
 
 
 class _Document:
-    """A document of a file that may hold several, one after another: a stream that ends with it. `lines` counts."""
+    """One of several consecutive XML documents in a file, as a stream. `lines` counts the lines read."""
 
     def __init__(self, stream: BufferedReader) -> None:
         self.lines = 0
@@ -79,11 +79,7 @@ class _Document:
         self._entry_bytes = 0
 
     def read(self, size: int) -> bytes:
-        """As many bytes, or fewer.
-
-        Raises:
-            _UnreadableError: an article is longer than any.
-        """
+        """At most `size` bytes. Raises _UnreadableError if an article is too long."""
         ahead = b"" if self._is_over else self._stream.peek()[:size]
         if found := _END.search(self._tail + ahead):
             ahead = ahead[: found.end() - len(self._tail)]
@@ -97,18 +93,18 @@ class _Document:
         return data
 
     def start_entry(self) -> None:
-        """Count the length of an article from here on."""
+        """Start counting the length of an article."""
         self._entry_bytes = 0
 
-    def pass_rest(self) -> None:
-        """Read to the end, whatever comes."""
+    def skip_rest(self) -> None:
+        """Read to the end of the document."""
         self.start_entry()
-        while self.read(_PASSED_BYTES):
+        while self.read(_SKIPPED_BYTES):
             self.start_entry()
 
 
-def _pass_blank(stream: BufferedReader) -> int:
-    """Move past white space; how many lines end in it."""
+def _skip_blank(stream: BufferedReader) -> int:
+    """Skip white space and return its number of line ends."""
     lines = 0
     while blank := len(ahead := stream.peek()) - len(ahead.lstrip()):
         lines += stream.read(blank).count(b"\n")
@@ -132,11 +128,11 @@ def _read_document(
         line = lines_before + max(1, document.lines)
         reason = f"not read{error}"
     except DefusedXmlException:
-        reason = "not read: XML that declares entities of its own"
-    except (LookupError, ValueError) as error:  # an encoding that there is not, or that its parser does not know
+        reason = "not read: XML that declares its own entities"
+    except (LookupError, ValueError) as error:  # an encoding that does not exist or is not supported
         line = lines_before + 1
         reason = f"not read: {error}"
-    yield Rejection(file=file, line=line, field=None, reason=reason)
+    yield reject(file, reason, line)
 
 
 def _read_articles(document: _Document, file: str, entries: Iterator[int]) -> Iterator[RawRecord | Rejection]:
@@ -148,25 +144,23 @@ def _read_articles(document: _Document, file: str, entries: Iterator[int]) -> It
         depth += 1 if event == "start" else -1
         elements += 1
         if depth > MAX_DEPTH or elements > 2 * MAX_ELEMENTS:
-            raise _UnreadableError(" from here on: XML that is nested too deeply, or of too many elements")
+            raise _UnreadableError(" from here on: XML nested too deeply, or with too many elements")
         if event == "start" and depth == 1:
             root = element
             if root.tag != "PubmedArticleSet":
-                raise _UnreadableError(f": XML of {root.tag[:80]}, where PubMed's has PubmedArticleSet")
+                raise _UnreadableError(f": XML of {root.tag[:80]}; PubMed's root is PubmedArticleSet")
         elif event == "end" and depth == 1:
             is_empty = False
-            yield _read_article(element, file, next(entries))
-            root.clear()  # what was read takes no more memory
+            entry = next(entries)
+            if element.tag == "PubmedArticle":
+                yield RawRecord(file=file, line=None, data=_as_data(element), entry=entry)
+            else:
+                yield reject(file, f"entry {entry}: no article: {element.tag[:80]}")
+            root.clear()  # frees the memory of the article
             document.start_entry()
             elements = 0
     if is_empty:
-        yield Rejection(file=file, line=None, field=None, reason="no article in the file")
-
-
-def _read_article(element: Element, file: str, entry: int) -> RawRecord | Rejection:
-    if element.tag == "PubmedArticle":
-        return RawRecord(file=file, line=None, data=_as_data(element), entry=entry)
-    return Rejection(file=file, line=None, field=None, reason=f"entry {entry}: no article: {element.tag[:80]}")
+        yield reject(file, "no article in the file")
 
 
 def _as_data(article: Element) -> dict[str, Any]:
@@ -183,7 +177,7 @@ def _as_data(article: Element) -> dict[str, Any]:
 
 
 def _find(article: Element, paths: Sequence[str]) -> Element | None:
-    """The first of these places that holds text."""
+    """The first of the elements that has text."""
     found = (article.find(path) for path in paths)
     return next((element for element in found if _text(element)), None)
 
@@ -193,24 +187,24 @@ def _text(element: Element | None) -> str:
 
 
 def _author(author: Element) -> str:
-    """A group's name, or a person's, the given name first."""
+    """The name of a group, or of a person with the given name first."""
     given = _text(author.find("ForeName")) or _text(author.find("Initials"))
     names = [_text(author.find("CollectiveName")), given, _text(author.find("LastName")), _text(author.find("Suffix"))]
     return " ".join(filter(None, names))
 
 
 def _paragraph(element: Element) -> str:
-    """A part of an abstract as HTML, under its label."""
+    """A part of an abstract as HTML, with its label as a heading."""
     label = element.get("Label", "")
     heading = f"<h4>{escape(label)}</h4>" if label and label != "UNLABELLED" else ""
     return f"{heading}<p>{_markup(element)}</p>"
 
 
 def _markup(element: Element) -> str:
-    """What an element holds as HTML; of other tags than PubMed's own for words, the text."""
+    """The content of an element as HTML; of tags other than `MARKUP_TAGS` only the text."""
     pieces = [escape(element.text or "")]
     for child in element:
         inner = _markup(child)
-        pieces += [f"<{child.tag}>{inner}</{child.tag}>" if child.tag in INLINE_TAGS else inner]
+        pieces += [f"<{child.tag}>{inner}</{child.tag}>" if child.tag in MARKUP_TAGS else inner]
         pieces += [escape(child.tail or "")]
     return "".join(pieces)

@@ -1,4 +1,4 @@
-"""What a source says of one record, before it is checked, and how it is rejected."""
+"""The record of a source before it is checked, and rejections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_RAW_CHARS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRecord:
-    """What a source says of one record, before it is checked. `entry` counts from 1 in a file that holds a list."""
+    """The data of a source about one record, unchecked. `entry` is the 1-based position in a file that is a list."""
 
     file: str
     line: int | None
@@ -21,13 +21,18 @@ class RawRecord:
     entry: int | None = None
 
     def reject(self, field: str | None, reason: str) -> Rejection:
-        """The rejection of this record, with the beginning of what it holds."""
+        """The rejection of this record, with an excerpt of its data."""
         place = f"entry {self.entry}: " if self.entry else ""
         return Rejection(file=self.file, line=self.line, field=field, reason=place + reason, raw=excerpt(self.data))
 
 
+def reject(file: str, reason: str, line: int | None = None, content: Any = "") -> Rejection:
+    """The rejection of a file, or of content that is not a raw record, with an excerpt of it."""
+    return Rejection(file=file, line=line, field=None, reason=reason, raw=excerpt(content))
+
+
 def excerpt(value: Any) -> str:
-    """The beginning of a value, as JSON where it is no text, without characters that cannot be stored."""
+    """The first `MAX_RAW_CHARS` of a text, or of the JSON of another value, with lone surrogates escaped."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError:

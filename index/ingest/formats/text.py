@@ -1,4 +1,4 @@
-"""Text files of records: their encoding, their lines and entries of bounded length, and the names in them."""
+"""Text files of records: encoding, lines and entries of bounded length, and the names of persons."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-# No record comes near it. What is longer is read past, so that memory does not depend on what a file holds.
-MAX_ENTRY_CHARS = 16_000_000
-TOO_LONG = f"longer than {MAX_ENTRY_CHARS:,} characters, which no record is"
+MAX_ENTRY_CHARS = 16_000_000  # far longer than any record; the rest of a longer entry is skipped, to bound memory
+TOO_LONG = f"longer than {MAX_ENTRY_CHARS:,} characters, the limit"
 NOT_UTF_8 = "not UTF-8: save the file in UTF-8"
-LINE_COST = 200  # bytes that a line takes in memory beside its characters, counted so that empty lines are bounded too
+LINE_COST = 200  # bytes of memory that a line takes in addition to its characters, so that empty lines are bounded too
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HALF_A_CHARACTER = "\udcff"
@@ -21,19 +20,19 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 def decode_head(head: bytes) -> str:
-    """The beginning of a file as lines of text, without a byte order mark and leading white space."""
+    """The first text of a file with line feeds as line ends, without a byte order mark and leading white space."""
     text = head.decode(_encoding(head), errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip()
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether a file that begins so is no text."""
+    """Whether a file that starts with these bytes is binary."""
     return b"\0" in head and not head.startswith(_UTF_16)
 
 
 @contextmanager
 def open_text(stream: io.BufferedReader) -> Iterator[io.TextIOWrapper]:
-    """A binary file as lines of text, however they end; it stays open. See `is_decoded` for broken bytes."""
+    """A binary file as text with universal newlines; the file stays open. Undecodable bytes: see `is_decoded`."""
     text = io.TextIOWrapper(stream, encoding=_encoding(stream.peek(2)), errors="surrogateescape")
     try:
         yield text
@@ -42,14 +41,14 @@ def open_text(stream: io.BufferedReader) -> Iterator[io.TextIOWrapper]:
 
 
 def is_decoded(text: str) -> bool:
-    """Whether text that came from `open_text` was in the encoding of its file."""
+    """Whether text from `open_text` contains no undecodable bytes."""
     return text.isascii() or not _UNDECODED.search(text)
 
 
 def read_lines(text: io.TextIOWrapper, max_chars: int = MAX_ENTRY_CHARS) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers; what a line has beyond so many characters and one more is left out.
+    """The lines of a file with their numbers, cut after `max_chars` + 1 characters.
 
-    A file of UTF-16 that ends in the middle of a character ends in a line that is not decoded.
+    If a UTF-16 file ends within a character, its last line is one that `is_decoded` refuses.
     """
     number = 0
     try:
@@ -64,7 +63,7 @@ def read_lines(text: io.TextIOWrapper, max_chars: int = MAX_ENTRY_CHARS) -> Iter
 
 @dataclass(slots=True)
 class Entry:
-    """The lines of one record with their numbers. Of one that is too long the further lines are only counted."""
+    """The lines of one record with their numbers; lines beyond `MAX_ENTRY_CHARS` are counted, but not kept."""
 
     lines: list[tuple[int, str]] = field(default_factory=list)
     size: int = 0
@@ -73,14 +72,14 @@ class Entry:
         return bool(self.lines)
 
     def add(self, number: int, line: str) -> None:
-        """Take one more line."""
+        """Add one line."""
         self.size += len(line) + LINE_COST
         if not self.is_too_long or not self.lines:
             self.lines.append((number, line))
 
     @property
     def is_too_long(self) -> bool:
-        """Whether some of it was left out."""
+        """Whether lines were left out."""
         return self.size > MAX_ENTRY_CHARS
 
     @property
@@ -93,16 +92,23 @@ class Entry:
         """The lines as one text."""
         return "".join(line for _, line in self.lines)
 
+    @property
+    def problem(self) -> str | None:
+        """Why the entry cannot be read in any format: it is too long or undecodable."""
+        if self.is_too_long:
+            return TOO_LONG
+        return None if is_decoded(self.text) else NOT_UTF_8
+
 
 def given_name_first(name: str) -> str:
-    """The name of "Ek, Bo" as "Bo Ek", of "Orr, Ann, Jr." as "Ann Orr Jr."; any other as it is."""
+    """Convert "Ek, Bo" to "Bo Ek" and "Orr, Ann, Jr." to "Ann Orr Jr."; other names are unchanged."""
     family, _, rest = name.partition(",")
     given, _, suffix = rest.partition(",")
     return " ".join(f"{given} {family} {suffix}".split())
 
 
 def split_names(names: str) -> list[str]:
-    """The names of "Ek, Bo; Orr, Ann" or "Bo Ek, Ann Orr", given name first; "Ek, Bo" is one."""
+    """Split "Ek, Bo; Orr, Ann" or "Bo Ek, Ann Orr" into names with the given name first; "Ek, Bo" is one name."""
     family, *others = names.split(",")
     is_one = len(others) == 1 and all(word.islower() for word in family.split()[:-1])
     if ";" in names or is_one:

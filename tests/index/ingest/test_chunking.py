@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.ingest.chunking import MAX_SENTENCE_CHARS, WINDOW_CHARS, chunk_record, embedding_text
+from index.ingest.chunking import MAX_UNCUT_CHARS, WINDOW_CHARS, chunk_record, embedding_text
 from index.text.sentences import split_sentences
 from index.types import Record, Section
 
@@ -81,7 +81,7 @@ def test_text_before_between_and_after_sections_has_no_section() -> None:
 def test_an_overlong_sentence_is_cut_so_that_the_model_reads_all_of_it(text: str) -> None:
     chunks = chunk_record(record_with(text))
     assert "".join(chunk.text for chunk in chunks) == text
-    assert max(len(chunk.text) for chunk in chunks) <= MAX_SENTENCE_CHARS + WINDOW_CHARS // 2
+    assert max(len(chunk.text) for chunk in chunks) <= MAX_UNCUT_CHARS + WINDOW_CHARS // 2
 
 
 def test_a_cut_never_parts_a_letter_from_its_accents() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.ingest.markup import KNOWN_TAGS, read_abstract, read_inline
+from index.ingest.html_blocks import KNOWN_TAGS
+from index.ingest.markup import read_abstract, read_inline
 from index.text.cleaning import clean_text
 
 

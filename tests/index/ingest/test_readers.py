@@ -234,7 +234,7 @@ def test_where_the_window_ends_changes_nothing_of_what_is_read_and_rejected(
     ]
     paths = [write(tmp_path / f"{number}.json", content) for number, content in enumerate(contents)]
     expected = list(read_sources(paths))
-    monkeypatch.setattr(json_text, "WINDOW_CHARS", window)
+    monkeypatch.setattr(json_text, "READ_CHARS", window)
     assert list(read_sources(paths)) == expected
 
 
