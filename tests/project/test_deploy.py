@@ -88,7 +88,8 @@ def test_the_image_is_built_of_the_package_and_nothing_else() -> None:
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     let_in = {line[1:] for line in lines if line.startswith("!")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    parts = {package.partition(".")[0] for package in project["tool"]["setuptools"]["packages"]}
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    parts = {pattern.rstrip("*") for pattern in packages}
     files = {"app.py", "constraints.txt", "LICENSE", "pyproject.toml", "README.md"}
     assert next(line for line in lines if not line.startswith("#")) == "*"
     assert let_in == parts | files
