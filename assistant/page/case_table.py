@@ -11,7 +11,6 @@ from assistant.cases.types import CaseTable
 from assistant.page.conversation import LIST_NOTE, Conversation, answers_of, short_reference
 from assistant.page.saving import as_file, offer_file
 from assistant.page.templating import fill
-from assistant.understanding.list_questions import asks_for_list
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NOTHING_YET = "Ask something first. The reports that the answer cites will stand here side by side."
@@ -41,9 +40,7 @@ class CaseTableTab:
         if not answers:
             return None, render_table(None)
         table = self._assistant.tabulate(answers[-1])
-        return table, render_table(
-            table, answers[-1].question, LIST_NOTE if asks_for_list(answers[-1].question) else ""
-        )
+        return table, render_table(table, answers[-1].question, LIST_NOTE if answers[-1].kind == "list" else "")
 
 
 def render_table(table: CaseTable | None, question: str = "", hint: str = NOTHING_YET) -> str:

@@ -37,6 +37,8 @@ _LOG = logging.getLogger(__name__)
 
 Updates = dict[Any, Any]
 """What changes on the page: new values by component."""
+FindQuestion = Callable[[Any, str, Conversation], tuple[str, Conversation]]
+"""The question of an event, and the conversation before it: from the event's data, the text typed, the conversation."""
 
 
 class ChatTab:
@@ -61,18 +63,10 @@ class ChatTab:
                 )
         self._listen()
 
-    def let_ask(self, event: Callable[..., Any], find_question: Callable[..., str]) -> None:
+    def let_ask(self, event: Callable[..., Any], find_question: Callable[[gr.EventData], str]) -> None:
         """Let an event of another part of the page ask: `find_question` makes a question of the event's data."""
-
-        async def ask_found(
-            event_data: gr.EventData, request: gr.Request, before: Conversation, *options: Any
-        ) -> AsyncIterator[Updates]:
-            know_caller(request)
-            async with aclosing(self._ask(find_question(event_data), before, options)) as steps:
-                async for updates in steps:
-                    yield updates
-
-        self._let_stop([event(ask_found, self._inputs, self._outputs, **self._queueing)])
+        self._connect(event, lambda data, _, conversation: (find_question(data), conversation))
+        self._let_stop()
 
     def _add_chatbot(self) -> gr.Chatbot:
         return gr.Chatbot(
@@ -102,62 +96,41 @@ class ChatTab:
         )
 
     def _listen(self) -> None:
-        self._inputs = [self.conversation, *self.controls.all]
+        self._inputs = [self.question, self.conversation, *self.controls.all]
         self._outputs = [self.question, self.chatbot, self.conversation, self.evidence, self._verdicts.subject]
-        self._queueing = _PRIVATE | {"concurrency_limit": None}  # `Traffic` lets in
-        asking = [
-            self.question.submit(self._submit, [self.question, *self._inputs], self._outputs, **self._queueing),
-            self.chatbot.example_select(self._select, self._inputs, self._outputs, **self._queueing),
-            self.chatbot.option_select(self._select, self._inputs, self._outputs, **self._queueing),
-            self.chatbot.retry(self._retry, self._inputs, self._outputs, **self._queueing),
-            self.chatbot.edit(self._edit, self._inputs, self._outputs, **self._queueing),
-        ]
+        self._asking: list[Any] = []
+        self._connect(self.question.submit, lambda _, typed, conversation: (typed, conversation))
+        self._connect(self.chatbot.example_select, lambda event, _, conversation: (event.value["text"], conversation))
+        self._connect(self.chatbot.option_select, lambda event, _, conversation: (event.value, conversation))
+        self._connect(self.chatbot.retry, _find_retried)
+        self._connect(self.chatbot.edit, lambda event, _, conversation: (event.value, conversation[: _place_of(event)]))
         self.chatbot.undo(self._undo, [self.conversation], self._outputs, **_PRIVATE)
         self.chatbot.clear(lambda: self._show(()), None, self._outputs, **_PRIVATE)
-        self._let_stop(asking)
+        self._let_stop()
 
-    def _let_stop(self, asking: list[Any]) -> None:
+    def _connect(self, event: Callable[..., Any], find_question: FindQuestion) -> None:
+        """Let an event ask the question that is found in its data, after the conversation that is found."""
+
+        async def ask_found(
+            data: gr.EventData, request: gr.Request, typed: str, conversation: Conversation, *options: Any
+        ) -> AsyncIterator[Updates]:
+            know_caller(request)
+            question, before = find_question(data, typed, conversation)
+            async with aclosing(self._ask(question, before, options)) as steps:
+                async for updates in steps:
+                    yield updates
+
+        # Admission control limits questions, so the queue need not.
+        self._asking.append(event(ask_found, self._inputs, self._outputs, concurrency_limit=None, **_PRIVATE))
+
+    def _let_stop(self) -> None:
         self.question.stop(
             lambda conversation: self._show(stop(conversation)),
             self.conversation,
             self._outputs,
-            cancels=asking,
+            cancels=self._asking,
             **_PRIVATE,
         )
-
-    async def _submit(
-        self, request: gr.Request, question: str, conversation: Conversation, *options: Any
-    ) -> AsyncIterator[Updates]:
-        know_caller(request)
-        async with aclosing(self._ask(question, conversation, options)) as steps:
-            async for updates in steps:
-                yield updates
-
-    async def _select(
-        self, event: gr.SelectData, request: gr.Request, conversation: Conversation, *options: Any
-    ) -> AsyncIterator[Updates]:
-        know_caller(request)
-        question = event.value["text"] if isinstance(event.value, dict) else event.value
-        async with aclosing(self._ask(question, conversation, options)) as steps:
-            async for updates in steps:
-                yield updates
-
-    async def _retry(
-        self, event: gr.RetryData, request: gr.Request, conversation: Conversation, *options: Any
-    ) -> AsyncIterator[Updates]:
-        know_caller(request)
-        place = _place_of(event)
-        async with aclosing(self._ask(conversation[place].question, conversation[:place], options)) as steps:
-            async for updates in steps:
-                yield updates
-
-    async def _edit(
-        self, event: gr.EditData, request: gr.Request, conversation: Conversation, *options: Any
-    ) -> AsyncIterator[Updates]:
-        know_caller(request)
-        async with aclosing(self._ask(event.value, conversation[: _place_of(event)], options)) as steps:
-            async for updates in steps:
-                yield updates
 
     def _undo(self, event: gr.UndoData, conversation: Conversation) -> Updates:
         place = _place_of(event)
@@ -221,6 +194,11 @@ def _explain(exchange: Exchange, assistant: Assistant) -> Exchange:
         return replace(exchange, suggestions=suggest_questions(answer))
     refusal = explain_refusal(answer, assistant.index.current())
     return replace(exchange, refusal=refusal, suggestions=refusal.rewordings)
+
+
+def _find_retried(event: gr.EventData, _: str, conversation: Conversation) -> tuple[str, Conversation]:
+    place = _place_of(event)
+    return conversation[place].question, conversation[:place]
 
 
 def _place_of(event: Any) -> int:

@@ -12,7 +12,6 @@ from assistant.answers import NOT_ADVICE, Answer, AnswerEvent, group_by_record, 
 from assistant.cases.suggestions import Refusal
 from assistant.references.text import RETRACTED_NOTE, escape_markdown, link_text, record_marks
 from assistant.types import Citation, Turn
-from assistant.understanding.list_questions import asks_for_list
 from index.text.cleaning import clean_text
 from index.types import Filters, Record
 
@@ -123,7 +122,7 @@ def describe_check(answer: Answer) -> str:
     if answer.status == "partial":
         left_out = sum(not claim.supported for claim in answer.claims)
         checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
-    if asks_for_list(answer.question):
+    if answer.kind == "list":
         return f"{checked} {LIST_NOTE}"
     return f"{checked} Confidence: {confidence_word(answer.confidence)}."
 
