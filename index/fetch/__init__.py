@@ -1,4 +1,4 @@
-"""Records from PubMed and Europe PMC to a file that `build_index` reads."""
+"""Downloads records from PubMed and Europe PMC to a file that `build_index` reads."""
 
 from __future__ import annotations
 

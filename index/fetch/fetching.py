@@ -1,4 +1,4 @@
-"""A query to a file of records: search, read page by page, and say what became of every record found."""
+"""Fetches the records that a query finds to a file, page by page, and reports what became of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from index.errors import WrongUseError
-from index.fetch.errors import FetchFailedError
+from index.fetch.errors import FetchFailedError, ServiceFault, ServiceRefusal
 from index.fetch.output import FetchOutput, FetchRequest, FetchState
 from index.fetch.settings import FetchSettings, fetch_settings
 from index.fetch.source import Source
@@ -26,10 +26,10 @@ SourceName = Literal["pubmed", "europepmc"]
 class FetchReport:
     """What became of the records that a query found.
 
-    `found` is what the source counted. `fetched` are in the file; `without_abstract` and `rejected` (for any other
-    reason) are in the file at `rejected_path`, with their reasons; `missing` are those that the source counted and
-    did not give. `warnings` say what the source did with parts of the query that it does not know. `seconds` are those
-    of this call, the counts those of the whole fetch.
+    `found` is the count of the source. `fetched` records are in the file; `without_abstract` and `rejected` (for other
+    reasons) ones are in the file at `rejected_path`, with reasons; `missing` ones were counted by the source, but not
+    returned. `warnings` say how the source treated parts of the query that it did not recognise. `seconds` is the time
+    of this call; the counts are those of the whole fetch, including earlier calls.
     """
 
     query: str
@@ -60,23 +60,23 @@ def fetch_records(
 ) -> FetchReport:
     """Fetch what a query finds in PubMed or Europe PMC to a JSONL file that `build_index` reads.
 
-    The file grows page by page. When a fetch has failed or was killed, the same call goes on where it stopped, and the
-    file becomes what it would have become at once. `email` is needed for PubMed, here or in the settings.
+    The file grows page by page. If a fetch fails or is killed, the same call continues it with the same result.
+    `email` is required for PubMed, here or in the settings.
 
     Raises:
         WrongUseError: the query, a setting or the file cannot be used.
-        FetchFailedError: the source does not answer as it should, for all patience, or the file cannot be written.
+        FetchFailedError: the source fails in spite of retries, or the file cannot be written.
     """
     if not query.strip():
-        raise WrongUseError("the query is empty", remedy="give one as you would type it on the source's own page")
+        raise WrongUseError("the query is empty", remedy="give a query as on the website of the source")
     if max_records is not None and max_records < 1:
-        raise WrongUseError(f"at most {max_records} records are none", remedy="ask for 1 or more")
+        raise WrongUseError(f"the maximum number of records is {max_records}", remedy="ask for 1 or more")
     started = time.monotonic()
     request = FetchRequest(source=source, query=query.strip(), max_records=max_records)
     with (
         closing(_open_source(source, fetch_settings(email))) as service,
         FetchOutput.open(Path(output), request) as file,
-        _failing_in_words(file),
+        _failures_explained(file),
     ):
         state = _fetch(service, request, file, progress)
     return _report(state, file, time.monotonic() - started)
@@ -88,7 +88,7 @@ def _open_source(name: str, settings: FetchSettings) -> Source:
 
     sources: dict[str, type[PubMed | EuropePmc]] = {"pubmed": PubMed, "europepmc": EuropePmc}
     if name not in sources:
-        raise WrongUseError(f"no source {name!r}", remedy=f"use one of {', '.join(sources)}")
+        raise WrongUseError(f"unknown source {name!r}", remedy=f"use one of {', '.join(sources)}")
     return sources[name](settings)
 
 
@@ -105,29 +105,26 @@ def _fetch(service: Source, request: FetchRequest, file: FetchOutput, progress: 
 
 
 @contextmanager
-def _failing_in_words(file: FetchOutput) -> Iterator[None]:
-    """Say of a failure how much is safe and what to do."""
-    from index.fetch.service import ServiceFault, ServiceRefusal
-
+def _failures_explained(file: FetchOutput) -> Iterator[None]:
+    """Convert errors to FetchFailedError, with the number of saved records and a remedy."""
     try:
         yield
     except ServiceRefusal as refusal:
-        raise FetchFailedError(
-            f"{refusal}; {_safe(file)}", remedy="check the query and the API key, if there is one; or try again later"
-        ) from refusal
+        remedy = "check the query and the API key, if there is one; or try again later"
+        raise FetchFailedError(f"{refusal}; {_count_saved(file)}", remedy=remedy) from refusal
     except ServiceFault as fault:
-        raise FetchFailedError(f"{fault}; {_safe(file)}", remedy="later, the same command goes on") from fault
+        remedy = "run the same command later to continue"
+        raise FetchFailedError(f"{fault}; {_count_saved(file)}", remedy=remedy) from fault
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise FetchFailedError(
-            f"cannot write {file.path}: {reason}; {_safe(file)}",
-            remedy="when there is room again, the same command goes on",
+            f"cannot write {file.path}: {reason}; {_count_saved(file)}",
+            remedy="make room and run the same command to continue",
         ) from error
 
 
-def _safe(file: FetchOutput) -> str:
-    state = file.state
-    return f"{state.fetched} records are safe in {file.path}" if state else "nothing was fetched yet"
+def _count_saved(file: FetchOutput) -> str:
+    return f"{file.state.fetched} records are saved in {file.path}" if file.state else "nothing was fetched yet"
 
 
 def _report(state: FetchState, file: FetchOutput, seconds: float) -> FetchReport:

@@ -1,10 +1,10 @@
-"""The file that a fetch fills page by page, and beside it where it stands, so that a killed fetch can go on.
+"""The files of a fetch: records are appended page by page, and the state is saved so that a killed fetch can continue.
 
-NAME              the records, one JSON object a line
+NAME              the records, one JSON object per line
 .NAME.rejected    what became no record, with reasons
-.NAME.fetch       while it is unfinished: what was asked, how far it has come, how long the other two files are
+.NAME.fetch       while unfinished: the request, the progress, and the lengths of the other two files
 
-What stands in the two files beyond the lengths that are kept is of a page that was cut off, and is dropped.
+What the two files contain beyond these lengths is part of an incomplete page and is removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from index.fetch.errors import FetchFailedError
 from index.fetch.source import Found, Page
 from index.types import Record, Rejection
 
-# With a write-ahead log and `NORMAL` a power cut may take the last pages' states, which are then fetched again.
+# With a write-ahead log and `NORMAL`, a power failure may lose the last states; these pages are then fetched again.
 _OPEN = """
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
@@ -35,7 +35,7 @@ COMMIT;
 
 
 class FetchRequest(BaseModel):
-    """What was asked for; a file goes on with the same request only."""
+    """The arguments of a fetch; only the same request can continue a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,7 +49,7 @@ class FetchRequest(BaseModel):
 
 
 class FetchState(BaseModel):
-    """How far a fetch has come: what it has read, how long its files are, and the position in the source."""
+    """The progress of a fetch: the counts of records, the lengths of its files, and the position in the source."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,27 +65,26 @@ class FetchState(BaseModel):
 
     @property
     def wanted(self) -> int:
-        """How many of what was found is to be read."""
+        """How many of the records found are to be read."""
         return min(self.found, self.request.max_records or self.found)
 
     @property
     def done(self) -> int:
-        """How many were read, whatever became of them."""
+        """How many records were read, with any outcome."""
         return self.fetched + self.without_abstract + self.rejected
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is nothing more to read."""
+        """Whether all wanted records were read."""
         return self.position is None or self.done >= self.wanted
 
 
 class FetchOutput:
-    """The files of one fetch, closed to another one. `state` is None until it has begun."""
+    """The files of one fetch, locked against others. `state` is None until `begin`."""
 
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
-        """Take the file of the records, and the open database beside it."""
         self.path = path
-        self.rejected_path = _beside(path, "rejected")
+        self.rejected_path = _hidden_path(path, "rejected")
         self.state: FetchState | None = None
         self._database = database
 
@@ -95,12 +94,12 @@ class FetchOutput:
         """Open a file, new or of the same fetch.
 
         Raises:
-            WrongUseError: it cannot be written, or holds something else.
-            FetchFailedError: another fetch is writing it.
+            WrongUseError: the file cannot be written, or has other content.
+            FetchFailedError: another fetch is writing the file.
         """
         if path.is_dir() or not path.absolute().parent.is_dir():
-            raise WrongUseError(f"no records can be written to {path}", remedy="name a file in a folder that exists")
-        state_path = _beside(path, "fetch")
+            raise WrongUseError(f"cannot write records to {path}", remedy="name a file in an existing folder")
+        state_path = _hidden_path(path, "fetch")
         if not state_path.exists():
             _check_empty(path)
         output = cls(path, _open_locked(state_path, path))
@@ -113,15 +112,15 @@ class FetchOutput:
                 state_path.unlink(missing_ok=True)
 
     def begin(self, request: FetchRequest, found: Found) -> FetchState:
-        """Start empty files for what was found."""
+        """Create empty files for the records found."""
         state = FetchState(request=request, found=found.count, warnings=found.warnings, position=found.position)
         self._save(state)
         self.rejected_path.unlink(missing_ok=True)
-        self.path.write_bytes(b"")  # last: without it there is nothing to resume
+        self.path.write_bytes(b"")  # last, because it marks that there is a fetch to resume
         return state
 
     def append(self, state: FetchState, page: Page) -> FetchState:
-        """Add a page to the files and make it durable."""
+        """Append a page to the files and save the state durably."""
         records = [item for item in page.items if isinstance(item, Record)]
         rejections = [item for item in page.items if isinstance(item, Rejection)]
         without_abstract = sum(item.field == "abstract" and item.reason.endswith("no text") for item in rejections)
@@ -139,7 +138,7 @@ class FetchOutput:
         return after
 
     def _resume(self, request: FetchRequest) -> None:
-        """Take up an unfinished fetch, if there is one, its files cut back to where it stands."""
+        """Load the state of an unfinished fetch, if there is one, and truncate its files accordingly."""
         row = self._database.execute("SELECT json FROM state").fetchone()
         if row is None:
             _check_empty(self.path)
@@ -149,18 +148,18 @@ class FetchOutput:
             self.state = state = FetchState.model_validate_json(row[0])
         except ValidationError as error:
             raise WrongUseError(
-                f"{self.path} was begun by another version of casecite", remedy="remove it, and fetch again"
+                f"{self.path} is from another version of casecite", remedy="remove it and fetch again"
             ) from error
         if state.request != request:
             raise WrongUseError(
                 f"{self.path} is an unfinished fetch of {state.request}",
-                remedy="ask for the same again to finish it, remove it, or name another --output file",
+                remedy="repeat that fetch to finish it, remove the file, or name another --output file",
             )
         for path, size in ((self.path, state.output_bytes), (self.rejected_path, state.rejected_bytes)):
             written = path.stat().st_size if path.exists() else 0
             if written < size:
                 raise WrongUseError(
-                    f"{path} has {written:,} bytes, the fetch left {size:,}", remedy=f"remove {self.path}"
+                    f"{path} has {written:,} bytes, but the fetch wrote {size:,}", remedy=f"remove {self.path}"
                 )
             if written > size:
                 os.truncate(path, size)
@@ -170,20 +169,20 @@ class FetchOutput:
         self.state = state
 
 
-def _beside(path: Path, ending: str) -> Path:
-    """A hidden file's path: in a folder that is built or watched it is not read for records."""
+def _hidden_path(path: Path, ending: str) -> Path:
+    """A hidden file next to `path`; folders of records are read without hidden files."""
     return path.with_name(f".{path.name}.{ending}")
 
 
 def _check_empty(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         raise WrongUseError(
-            f"{path} is there already and is no unfinished fetch", remedy="remove it, or name another --output file"
+            f"{path} exists and is no unfinished fetch", remedy="remove it, or name another --output file"
         )
 
 
 def _open_locked(state_path: Path, path: Path) -> sqlite3.Connection:
-    """The database of the state, which no other process can open until it is closed."""
+    """The database of the state, exclusively locked until it is closed."""
     with ExitStack() as on_failure:
         try:
             database = sqlite3.connect(state_path, timeout=0, isolation_level=None)
@@ -201,7 +200,7 @@ def _open_locked(state_path: Path, path: Path) -> sqlite3.Connection:
 
 
 def _append_durably(path: Path, items: Sequence[Record | Rejection]) -> int:
-    """Write items to the end of a file, one JSON object a line. Returns the bytes that were added."""
+    """Append items to a file, one JSON object per line, and return the number of bytes added."""
     lines = "".join(json.dumps(item.to_dict(), ensure_ascii=False) + "\n" for item in items).encode()
     if lines:
         with path.open("ab") as stream:

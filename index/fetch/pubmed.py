@@ -1,7 +1,7 @@
-"""PubMed through NCBI's E-utilities: a search kept on the history server, read page by page.
+"""PubMed by NCBI's E-utilities: a search is stored on the history server and read page by page.
 
-The history is a short cut. What is fetched are the PMIDs that the search listed; where the history is gone or holds
-others, they are asked for by number. So a fetch that goes on hours later reads what it would have read at once.
+A fetch reads the PMIDs that its search listed. The history is a shortcut; if it has expired or contains other PMIDs,
+the listed ones are requested by number. So a fetch that continues hours later reads the same records.
 """
 
 from __future__ import annotations
@@ -11,31 +11,27 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from email.message import Message
-from importlib.util import module_from_spec
-from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import Request
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index.errors import WrongUseError
-from index.fetch.service import ServiceClient, ServiceRefusal, patiently
+from index.fetch.errors import ServiceRefusal
+from index.fetch.service import ServiceClient, with_retries
 from index.fetch.settings import FetchSettings
-from index.fetch.source import Found, Page, read_item
+from index.fetch.source import Found, Page, parse_item
 from index.ingest.formats.pubmed_xml import read_pubmed_xml
-from index.ingest.formats.raw_record import RawRecord
+from index.ingest.formats.raw_record import RawRecord, reject
 from index.types import Record, Rejection
 
 PAGE_RECORDS = 200
-MAX_LISTED = 9_999  # of a larger search PubMed lists the first ones only, and neither retstart nor the history helps
+MAX_LISTED = 9_999  # PubMed gives no more results of one search, neither by retstart nor by the history
 LAST_PMID = 99_999_999
 REQUESTS_PER_S = 3
 REQUESTS_PER_S_WITH_KEY = 10
 
 
 class _History(BaseModel):
-    """Where the next record stands on NCBI's history server."""
+    """The position of the next record on NCBI's history server."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +41,7 @@ class _History(BaseModel):
 
 
 class _Position(BaseModel):
-    """What is still to be read: the PMIDs of a search, and then what ranges of PMIDs hold, the last one first."""
+    """What is still to be read: the PMIDs of a search, then the records in ranges of PMIDs, the last range first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,12 +50,12 @@ class _Position(BaseModel):
     ranges: tuple[tuple[int, int], ...] = ()
 
     def as_text(self) -> str | None:
-        """The position as a page tells it."""
+        """The position as JSON; None at the end."""
         return self.model_dump_json() if self.pmids or self.ranges else None
 
 
 class _SearchResult(BaseModel):
-    """What esearch says of a query. NCBI leaves out the lists of what it did not find where there is nothing."""
+    """The answer of esearch; NCBI leaves out empty lists of errors and warnings."""
 
     model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
@@ -76,28 +72,23 @@ class _SearchResult(BaseModel):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What PubMed did with parts of the query that it does not know."""
+        """How PubMed treated the parts of the query that it did not recognise."""
         names = {
-            "fieldsnotfound": "no field of PubMed's, so it was left out",
-            "phrasesnotfound": "found nowhere",
-            "phrasesignored": "left out by PubMed",
-            "quotedphrasesnotfound": "found nowhere as a phrase, so searched word by word",
+            "fieldsnotfound": "no field of PubMed, ignored",
+            "phrasesnotfound": "not found",
+            "phrasesignored": "ignored by PubMed",
+            "quotedphrasesnotfound": "not found as a phrase, searched word by word",
         }
-        told = (self.errorlist or {}) | (self.warninglist or {})
-        return tuple(f"{phrase}: {what}" for name, what in names.items() for phrase in told.get(name, ()))
+        phrases = (self.errorlist or {}) | (self.warninglist or {})
+        return tuple(f"{phrase}: {what}" for name, what in names.items() for phrase in phrases.get(name, ()))
 
 
 class PubMed:
-    """PubMed as a source of records."""
+    """PubMed as a source of records. The settings must have an e-mail address, otherwise WrongUseError is raised."""
 
     name = "PubMed"
 
     def __init__(self, settings: FetchSettings) -> None:
-        """Take who asks.
-
-        Raises:
-            WrongUseError: the settings hold no e-mail address.
-        """
         if not settings.email:
             raise WrongUseError(
                 "NCBI asks for your e-mail address with every request to PubMed",
@@ -105,13 +96,11 @@ class PubMed:
             )
         key = settings.ncbi_api_key
         self._url = settings.eutils_url.rstrip("/")
+        self._identity = {"tool": "casecite", "email": settings.email}
+        if key:
+            self._identity["api_key"] = key.get_secret_value()
         pace = REQUESTS_PER_S_WITH_KEY if key else REQUESTS_PER_S
         self._client = ServiceClient(self.name, email=settings.email, requests_per_s=pace, secret=key)
-        self._entrez = _own_entrez()
-        self._entrez.email = settings.email
-        self._entrez.tool = "casecite"
-        self._entrez.api_key = key.get_secret_value() if key else None
-        self._entrez.urlopen = self._open
 
     def search(self, query: str, max_records: int | None) -> Found:
         """Search; PubMed gives the newest records first. See `Source`."""
@@ -123,7 +112,7 @@ class PubMed:
         return Found(count=found.count, position=position.as_text(), warnings=found.warnings)
 
     def next_page(self, query: str, position: str, max_records: int) -> Page:
-        """Read on from a position. See `Source`."""
+        """See `Source`."""
         here = _Position.model_validate_json(position)
         while not here.pmids and here.ranges:
             here = self._search_range(query, here.ranges)
@@ -133,11 +122,11 @@ class PubMed:
         return Page(items=tuple(_as_item(pmid, articles) for pmid in pmids), position=after.as_text())
 
     def close(self) -> None:
-        """Close the connections."""
+        """See `Source`."""
         self._client.close()
 
     def _search_range(self, query: str, ranges: tuple[tuple[int, int], ...]) -> _Position:
-        """Search the last range of PMIDs, or halve it where it holds more than PubMed lists."""
+        """Search the last range of PMIDs, or halve it if it has more results than PubMed lists."""
         *others, (first, last) = ranges
         found = self._search(f"({query}) AND {first}:{last}[uid]", MAX_LISTED)
         if found.count > MAX_LISTED:
@@ -145,66 +134,45 @@ class PubMed:
             return _Position(ranges=(*others, (first, middle), (middle + 1, last)))
         return _Position(pmids=found.idlist, history=found.history, ranges=tuple(others))
 
-    @patiently
+    @with_retries
     def _search(self, term: str, max_records: int) -> _SearchResult:
-        answer = self._entrez.esearch(db="pubmed", term=term, usehistory="y", retmode="json", retmax=max_records)
+        parameters: dict[str, str | int] = {"term": term, "usehistory": "y", "retmode": "json", "retmax": max_records}
+        answer = self._post("esearch", parameters)
         try:
-            # Not strict: NCBI's errors hold line breaks.
-            result = _SearchResult.model_validate(json.loads(answer.read(), strict=False)["esearchresult"])
+            # Not strict: NCBI's error messages contain line breaks.
+            result = _SearchResult.model_validate(json.loads(answer, strict=False)["esearchresult"])
         except (ValidationError, ValueError, KeyError, TypeError):
-            raise self._client.fault("the answer to a search is none") from None
+            raise self._client.fault("invalid answer to a search") from None
         if len(result.idlist) < min(result.count, max_records):
-            raise self._client.fault(f"{len(result.idlist)} of {result.count} numbers in the answer to a search")
+            raise self._client.fault(f"only {len(result.idlist)} of {result.count} PMIDs in the answer to a search")
         return result
 
     def _read(self, pmids: Sequence[str], history: _History | None) -> tuple[dict[str, RawRecord], _History | None]:
-        """The articles of these PMIDs, and the history if it can be relied on for the next."""
+        """The articles of these PMIDs, and the history if it is still valid."""
         if history:
-            with suppress(ServiceRefusal):  # it is gone: NCBI keeps it for some hours
-                articles = self._fetch(
-                    WebEnv=history.web_env, query_key=history.query_key, retstart=history.start, retmax=len(pmids)
-                )
+            page = {"query_key": history.query_key, "retstart": history.start, "retmax": len(pmids)}
+            with suppress(ServiceRefusal):  # it has expired: NCBI keeps it for some hours
+                articles = self._fetch({"WebEnv": history.web_env, **page})
                 if articles.keys() == set(pmids):
                     return articles, history.model_copy(update={"start": history.start + len(pmids)})
-        return self._fetch(id=",".join(pmids)), None
+        return self._fetch({"id": ",".join(pmids)}), None
 
-    @patiently
-    def _fetch(self, **which: str | int) -> dict[str, RawRecord]:
-        """The articles by PMID, as our reader of PubMed's XML finds them."""
-        body = self._entrez.efetch(db="pubmed", retmode="xml", **which)
+    @with_retries
+    def _fetch(self, selection: dict[str, str | int]) -> dict[str, RawRecord]:
+        """The selected articles by PMID."""
+        body = io.BytesIO(self._post("efetch", {"retmode": "xml", **selection}))
         items = list(read_pubmed_xml(io.BufferedReader(body), self.name))
-        # What is said of an entry is what else it is, if no article; the rest is said of the XML.
+        # Rejections of an entry say that it is no article; all others are errors in the XML.
         broken = [item for item in items if isinstance(item, Rejection) and not item.reason.startswith("entry ")]
         if broken or not items:
             raise self._client.fault(broken[0].reason if broken else "an answer without articles")
         return {item.data["pmid"]: item for item in items if isinstance(item, RawRecord)}
 
-    def _open(self, request: Request) -> _Body:
-        """A request of Biopython's, sent by our client, which has a time limit, to the address in the settings."""
-        address = urlsplit(request.full_url)
-        form = request.data if isinstance(request.data, bytes) else address.query.encode()
-        return _Body(self._client.post(f"{self._url}/{address.path.rpartition('/')[2]}", form))
-
-
-class _Body(io.BytesIO):
-    """The body of an answer as Biopython takes it: a file with headers, of a type that it leaves as bytes."""
-
-    headers = Message()
-    headers["Content-Type"] = "application/octet-stream"
-
-
-def _own_entrez() -> Any:
-    """Biopython's Entrez, a copy: its settings are variables of the module, and may be used by others too."""
-    from Bio import Entrez
-
-    spec: Any = Entrez.__spec__
-    copy = module_from_spec(spec)
-    spec.loader.exec_module(copy)
-    return copy
+    def _post(self, program: str, parameters: dict[str, str | int]) -> bytes:
+        return self._client.post(f"{self._url}/{program}.fcgi", {"db": "pubmed", **self._identity, **parameters})
 
 
 def _as_item(pmid: str, articles: dict[str, RawRecord]) -> Record | Rejection:
     if pmid in articles:
-        return read_item(replace(articles[pmid], entry=None), f"PMID {pmid}")
-    reason = f"PMID {pmid}: PubMed gives no article (it may be a chapter of a book)"
-    return Rejection(file=PubMed.name, line=None, field=None, reason=reason)
+        return parse_item(replace(articles[pmid], entry=None), f"PMID {pmid}")
+    return reject(PubMed.name, f"PMID {pmid}: PubMed returned no article (it may be a book chapter)")

@@ -1,11 +1,11 @@
-"""Requests to a public service: in no haste, patient with its faults, without a word of what is secret."""
+"""Rate-limited HTTP client with retries for public services; its messages never contain the API key."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -14,69 +14,48 @@ import httpx
 from pydantic import SecretStr
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential_jitter
 
-TIMEOUT_S = 60.0  # of silence
+from index.fetch.errors import ServiceFault, ServiceRefusal
+
+REQUEST_TIMEOUT_S = 60.0
 TRIES = 6  # with pauses of about 1, 2, 4, 8 and 16 seconds
-TRIES_IF_REFUSED = 3  # services say no to what they cannot do just now as they do to what they never will
+TRIES_IF_REFUSED = 3  # more than one, because services also refuse requests for temporary reasons
 LONGEST_PAUSE_S = 120.0
-ERROR_CHARS = 500  # of an answer that is an error: further on the same words may be a record's
+ERROR_CHARS = 500  # an answer is searched so far for an error; later matches may be from a record
 
 _LOG = logging.getLogger(__name__)
-# How NCBI and Europe PMC say in an answer, whatever its status, that it is none.
+# How NCBI and Europe PMC report errors, even with status 200.
 _ERROR = re.compile(r'"(?:error|ERROR|errMsg)"\s*:\s*"([^"]{1,300})|<ERROR>([^<]{1,300})')
 _back_off = wait_exponential_jitter(initial=1, max=LONGEST_PAUSE_S)
 
 
-class ServiceFault(Exception):
-    """A service did not answer as it should; `retry_after_s` is how long it asks to be left alone."""
-
-    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
-        """Take what was wrong, naming the service."""
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class ServiceRefusal(ServiceFault):
-    """A service answered that it will not do what was asked."""
-
-
 class ServiceClient:
-    """The HTTP client for one service.
+    """The HTTP client for one service, whose name is used in messages.
 
-    Redirects are not followed: a request may hold a secret.
+    Redirects are not followed, as a request may contain the secret (an API key), which no message contains.
     """
 
     def __init__(
         self, service: str, *, email: str | None, requests_per_s: float, secret: SecretStr | None = None
     ) -> None:
-        """Take the service's name for messages, and a secret that no message may hold."""
         self._service = service
         self._secret = secret.get_secret_value() if secret else None
         contact = f" (mailto:{email})" if email else ""
         self._http = httpx.Client(
-            timeout=TIMEOUT_S,
+            timeout=REQUEST_TIMEOUT_S,
             headers={"User-Agent": f"casecite/{version('casecite')}{contact}"},
-            event_hooks={"request": [_Pace(requests_per_s)]},
+            event_hooks={"request": [_RateLimit(requests_per_s)]},
         )
 
     def get(self, url: str, parameters: Mapping[str, str | int]) -> bytes:
-        """The body of the answer.
+        """The body of the answer to a GET request. Raises ServiceFault if it fails."""
+        return self._send(self._http.build_request("GET", url, params=dict(parameters)))
 
-        Raises:
-            ServiceFault: there is none, or it says that something is wrong.
-        """
-        return self._ask(lambda: self._http.get(url, params=dict(parameters)))
-
-    def post(self, url: str, form: bytes) -> bytes:
-        """The body of the answer to an encoded form, which unlike an address is logged nowhere.
-
-        Raises:
-            ServiceFault: there is none, or it says that something is wrong.
-        """
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask(lambda: self._http.post(url, content=form, headers=kind))
+    def post(self, url: str, form: Mapping[str, str | int]) -> bytes:
+        """The body of the answer to a form, which is not logged like a URL. Raises ServiceFault if it fails."""
+        return self._send(self._http.build_request("POST", url, data=dict(form)))
 
     def fault(self, reason: str, kind: type[ServiceFault] = ServiceFault, retry_after_s: float = 0.0) -> ServiceFault:
-        """An error that names the service and why, in one line."""
+        """An error with the name of the service and a reason on one line, without the secret."""
         line = " ".join(reason.split())
         if self._secret:
             line = line.replace(self._secret, "...")
@@ -86,32 +65,31 @@ class ServiceClient:
         """Close the connections."""
         self._http.close()
 
-    def _ask(self, request: Callable[[], httpx.Response]) -> bytes:
+    def _send(self, request: httpx.Request) -> bytes:
         try:
-            response = request()
+            response = self._http.send(request)
         except httpx.TimeoutException:
-            raise self.fault(f"no answer within {TIMEOUT_S:.0f} s") from None
+            raise self.fault(f"no answer within {REQUEST_TIMEOUT_S:.0f} s") from None
         except httpx.HTTPError as error:
-            raise self.fault(f"the connection failed: {error or type(error).__name__}") from None
+            raise self.fault(f"connection failed: {error or type(error).__name__}") from None
         found = _ERROR.search(response.text[:ERROR_CHARS])
-        said = (found[1] or found[2]) if found else ""
         if response.is_success and not found:
             return response.content
-        passes = response.status_code in {408, 429} or response.is_server_error
+        is_temporary = response.status_code in {408, 429} or response.is_server_error
         pause_s = _retry_after_s(response.headers.get("Retry-After"))
         parts = (
             "" if response.is_success else f"HTTP {response.status_code} {response.reason_phrase}",
-            said,
+            (found[1] or found[2]) if found else "",
             f"it asks for a pause of {pause_s:.0f} s" if pause_s else "",
         )
-        raise self.fault(", ".join(filter(None, parts)), ServiceFault if passes else ServiceRefusal, pause_s)
+        raise self.fault(", ".join(filter(None, parts)), ServiceFault if is_temporary else ServiceRefusal, pause_s)
 
 
-class _Pace:
-    """Holds a request back until it is its turn."""
+class _RateLimit:
+    """Delays each request so that no second has more than are allowed."""
 
     def __init__(self, requests_per_s: float) -> None:
-        self._pause_s = 1.1 / requests_per_s  # a little more than it must: on their way requests draw together
+        self._pause_s = 1.1 / requests_per_s  # 10 % longer than required, because transmission times vary
         self._next = 0.0
 
     def __call__(self, _: httpx.Request) -> None:
@@ -121,38 +99,34 @@ class _Pace:
 
 
 def _retry_after_s(value: str | None) -> float:
-    """The seconds of a Retry-After header, which holds a number or a date."""
+    """The seconds of a Retry-After header, which is a number or a date."""
     if value is None:
         return 0.0
     if value.strip().isdecimal():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a time zone
+    except (ValueError, TypeError):  # not a date, or one without a time zone
         return 0.0
 
 
 def _fault_of(state: RetryCallState) -> ServiceFault:
     fault = state.outcome.exception() if state.outcome else None
-    assert isinstance(fault, ServiceFault)  # noqa: S101 - nothing else is tried again
+    assert isinstance(fault, ServiceFault)  # noqa: S101 - only these are retried
     return fault
 
 
-def _is_enough(state: RetryCallState) -> bool:
+def _should_stop(state: RetryCallState) -> bool:
     fault = _fault_of(state)
     tries = TRIES_IF_REFUSED if isinstance(fault, ServiceRefusal) else TRIES
     return state.attempt_number >= tries or fault.retry_after_s > LONGEST_PAUSE_S
 
 
-def _pause_s(state: RetryCallState) -> float:
-    return max(_fault_of(state).retry_after_s, _back_off(state))
-
-
-def _tell(state: RetryCallState) -> None:
-    _LOG.warning("%s; asked again in %.0f s", _fault_of(state), state.upcoming_sleep)
-
-
-patiently = retry(
-    retry=retry_if_exception_type(ServiceFault), stop=_is_enough, wait=_pause_s, before_sleep=_tell, reraise=True
+with_retries = retry(
+    retry=retry_if_exception_type(ServiceFault),
+    stop=_should_stop,
+    wait=lambda state: max(_fault_of(state).retry_after_s, _back_off(state)),
+    before_sleep=lambda state: _LOG.warning("%s; retry in %.0f s", _fault_of(state), state.upcoming_sleep),
+    reraise=True,
 )
-"""Calls a function again after a `ServiceFault`, later and later, or when the service says; at last raises it."""
+"""Decorator that retries after a `ServiceFault`, with growing pauses or those that the service asks for."""

@@ -9,11 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import WrongUseError
 
-_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # of ASCII, as it stands in a header
+_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # ASCII only, because it is sent in a header
 
 
 class FetchSettings(BaseSettings):
-    """Who asks PubMed and Europe PMC, and where they are."""
+    """The identity of the client, and the addresses of PubMed and Europe PMC."""
 
     model_config = SettingsConfigDict(env_prefix="CASECITE_", frozen=True, extra="forbid")
 
@@ -32,12 +32,12 @@ class FetchSettings(BaseSettings):
 
 
 def fetch_settings(email: str | None = None) -> FetchSettings:
-    """The settings of the environment, with another e-mail address if one is given.
+    """The settings from the environment; `email` overrides the address.
 
     Raises:
-        WrongUseError: the address is none.
+        WrongUseError: the address is invalid.
     """
     settings = FetchSettings(email=email) if email else FetchSettings()
     if settings.email and not _EMAIL.fullmatch(settings.email):
-        raise WrongUseError(f"no e-mail address: {settings.email!r}", remedy="mend --email or CASECITE_EMAIL")
+        raise WrongUseError(f"no e-mail address: {settings.email!r}", remedy="correct --email or CASECITE_EMAIL")
     return settings

@@ -1,4 +1,4 @@
-"""What a fetch asks of a source of records."""
+"""The interface of a source of records, such as PubMed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.types import Record, Rejection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The answer to a search: how many records, where to begin (None: nowhere), and what was odd in the query."""
+    """The result of a search: the number of records, the first position (None: no records), and warnings."""
 
     count: int
     position: str | None
@@ -21,40 +21,32 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The next records of a search, perhaps none, and where the ones after them begin (None: there are no more)."""
+    """The next records of a search, perhaps none, and the position after them (None: no more records)."""
 
     items: tuple[Record | Rejection, ...]
     position: str | None
 
 
 class Source(Protocol):
-    """A service that is searched once and then read page by page.
+    """A service that is searched once and then read page by page. Its methods raise `ServiceFault`.
 
-    A position is text that only its source understands. It holds all that is needed to go on, in another process and
-    hours later, and no secret.
+    A position is text that only its source understands. It suffices to continue the fetch in another process, hours
+    later, and contains no secret.
     """
 
     name: str
 
     def search(self, query: str, max_records: int | None) -> Found:
-        """Search; no more than `max_records` will be read.
-
-        Raises:
-            ServiceFault: the service does not answer as it should, for all patience.
-        """
+        """Search; at most `max_records` will be read (None: all)."""
 
     def next_page(self, query: str, position: str, max_records: int) -> Page:
-        """Read on from a position, at most `max_records`.
-
-        Raises:
-            ServiceFault: the service does not answer as it should, for all patience.
-        """
+        """At most `max_records` records from a position on."""
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the service."""
 
 
-def read_item(raw: RawRecord, name: str) -> Record | Rejection:
-    """A raw record as a record, or its rejection under a name by which the source knows it."""
+def parse_item(raw: RawRecord, name: str) -> Record | Rejection:
+    """The record of a raw record, or its rejection with the name that the source gives it."""
     item = parse_record(raw)
     return item if isinstance(item, Record) else replace(item, reason=f"{name}: {item.reason}")

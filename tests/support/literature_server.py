@@ -1,8 +1,8 @@
-"""A server on loopback that speaks as PubMed's E-utilities and Europe PMC do, and fails as it is told.
+"""A local server that imitates PubMed's E-utilities and Europe PMC, with faults on request.
 
-E-utilities: esearch (JSON) lists the first `MAX_LISTED` numbers of a search, the newest first, and keeps all on a
-history; efetch (XML) gives articles by history or by number. Europe PMC: search with cursor marks. A term finds every
-article, but for `...[uid]`, which finds those of a range of numbers, and `nothing`, which finds none.
+E-utilities: esearch (JSON) lists the first `MAX_LISTED` PMIDs of a search, the newest first, and stores all of them in
+a history; efetch (XML) returns articles by history or PMID. Europe PMC: search with cursor marks. A term finds every
+article, except `...[uid]`, which finds a range of PMIDs, and `nothing`, which finds none.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support.record_files import xml
+
 MAX_LISTED = 9_999
-XML_HEAD = (
-    '<?xml version="1.0" ?>\n<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2025//EN" '
-    '"https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_250101.dtd">\n'
-)
 NOTHING = {"phrasesnotfound": ["nothing"], "fieldsnotfound": []}
 _RANGE = re.compile(r"(\d+):(\d+)\[uid\]")
 
 Fault = Callable[["Handler", bytes], None]
-"""Sends something else in place of an answer, which it is given."""
+"""Gets the answer to a request and sends something else."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked: the last part of the path, the parameters, the headers, and when (in seconds)."""
+    """A request: the last part of its path, its parameters and headers, and its time (in seconds)."""
 
     name: str
     parameters: dict[str, str]
@@ -64,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps(self.server.search_europe_pmc(parameters)).encode()
         try:
             (fault or Handler.send)(self, body)
-        except OSError:  # nobody waits for it any more
+        except OSError:  # the client has closed the connection
             self.close_connection = True
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
@@ -80,10 +78,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class LiteratureServer(ThreadingHTTPServer):
-    """`pmids` are the articles that there are, the newest first; those of `withdrawn` are listed, but not given.
+    """Its articles are `pmids`, the newest first; those in `withdrawn` are listed, but not returned.
 
-    The n-th request meets the n-th of `faults`, if that is one. `before` is called with each request before it is
-    answered.
+    The n-th of `faults` applies to the n-th request (None: no fault). `before` is called before each answer.
     """
 
     daemon_threads = True
@@ -106,7 +103,7 @@ class LiteratureServer(ThreadingHTTPServer):
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment in which this server is asked in place of the real ones."""
+        """The environment variables that name this server in place of the real ones."""
         return {
             "CASECITE_EUTILS_URL": f"{self.address}/entrez/eutils",
             "CASECITE_EUROPEPMC_URL": f"{self.address}/europepmc/webservices/rest",
@@ -118,7 +115,7 @@ class LiteratureServer(ThreadingHTTPServer):
         return self.faults.pop(0) if self.faults else None
 
     def asked(self, name: str) -> list[dict[str, str]]:
-        """The parameters of all requests of a name."""
+        """The parameters of all requests with this name."""
         return [request.parameters for request in self.requests if request.name == name]
 
     def esearch(self, parameters: dict[str, str]) -> dict[str, Any]:
@@ -150,10 +147,8 @@ class LiteratureServer(ThreadingHTTPServer):
         return self.article_set(pmids).encode()
 
     def article_set(self, pmids: list[str]) -> str:
-        """What PubMed gives of these numbers, in its XML."""
-        given = [pmid for pmid in pmids if pmid not in self.withdrawn]
-        entries = (book(pmid) if pmid in self.books else self._article(pmid) for pmid in given)
-        return f"{XML_HEAD}<PubmedArticleSet>{''.join(entries)}</PubmedArticleSet>"
+        """The answer of PubMed to these PMIDs, as XML."""
+        return xml(*(self._article(pmid) for pmid in pmids if pmid not in self.withdrawn))
 
     def search_europe_pmc(self, parameters: dict[str, str]) -> dict[str, Any]:
         found = self._find(parameters["query"])
@@ -170,7 +165,13 @@ class LiteratureServer(ThreadingHTTPServer):
         return [] if "nothing" in term else list(self.pmids)
 
     def _article(self, pmid: str) -> str:
-        abstract = "" if pmid in self.without_abstract else f"<Abstract>{_abstract(pmid)}</Abstract>"
+        if pmid in self.books:
+            return (
+                f'<PubmedBookArticle><BookDocument><PMID Version="1">{pmid}</PMID></BookDocument></PubmedBookArticle>'
+            )
+        case = '<AbstractText Label="CASE">A cook – 52 years old – hiccuped.</AbstractText>'
+        outcome = f'<AbstractText Label="OUTCOME">After {pmid} seconds it was over (p &lt; 0.05).</AbstractText>'
+        abstract = "" if pmid in self.without_abstract else f"<Abstract>{case}{outcome}</Abstract>"
         return (
             f'<PubmedArticle><MedlineCitation Status="MEDLINE"><PMID Version="1">{pmid}</PMID><Article>'
             f"<Journal><JournalIssue><PubDate><Year>2025</Year></PubDate></JournalIssue>"
@@ -199,17 +200,6 @@ class LiteratureServer(ThreadingHTTPServer):
         }
 
 
-def _abstract(pmid: str) -> str:
-    return (
-        '<AbstractText Label="CASE">A cook – 52 years old – hiccuped.</AbstractText>'
-        f'<AbstractText Label="OUTCOME">After {pmid} seconds it was over (p &lt; 0.05).</AbstractText>'
-    )
-
-
-def book(pmid: str) -> str:
-    return f'<PubmedBookArticle><BookDocument><PMID Version="1">{pmid}</PMID></BookDocument></PubmedBookArticle>'
-
-
 @contextmanager
 def run_literature_server(count: int) -> Iterator[LiteratureServer]:
     server = LiteratureServer(count)
@@ -222,28 +212,28 @@ def run_literature_server(count: int) -> Iterator[LiteratureServer]:
 
 
 def answers(status: int, body: str = "", **headers: str) -> Fault:
-    """Sends a status and another body."""
+    """Sends this status and body."""
     return lambda handler, _: handler.send(body.encode(), status, **headers)
 
 
 def cut_off(handler: Handler, body: bytes) -> None:
-    """The connection is gone in the middle of the answer."""
+    """Closes the connection within the answer."""
     handler.send(body[: len(body) // 2], length=len(body))
     handler.close_connection = True
 
 
 def half(handler: Handler, body: bytes) -> None:
-    """Half of the answer, as if that were all."""
+    """Sends half of the answer as if it were complete."""
     handler.send(body[: len(body) // 2])
 
 
 def drops(handler: Handler, _: bytes) -> None:
-    """The connection is gone without an answer."""
+    """Closes the connection without an answer."""
     handler.close_connection = True
 
 
 def stalls(seconds: float) -> Fault:
-    """Keeps the answer for a while."""
+    """Delays the answer."""
 
     def stall(handler: Handler, body: bytes) -> None:
         threading.Event().wait(seconds)
