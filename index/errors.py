@@ -1,4 +1,4 @@
-"""Errors a user can act on: what is wrong, and what to do about it."""
+"""Errors that a user can act on: each says what is wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class CaseciteError(Exception):
-    """Something the user can put right.
+    """An error that the user can fix.
 
     Attributes:
         remedy: one sentence that says what to do.
@@ -17,7 +17,6 @@ class CaseciteError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, remedy: str) -> None:
-        """Take what is wrong, naming the thing, and what to do about it."""
         super().__init__(message)
         self.remedy = remedy
 
@@ -41,7 +40,7 @@ class NoIndexError(CaseciteError):
 
 
 class UnreadableIndexError(NoIndexError):
-    """The system does not let the index be read now: no file handle is left, or this user has not the right."""
+    """The system does not allow reading the index now: no file handle is left, or this user lacks the permission."""
 
 
 class IndexMismatchError(NoIndexError):
@@ -54,3 +53,8 @@ class BuildRunningError(CaseciteError):
 
 class BuildFailedError(CaseciteError):
     """A build could not be finished; the index in use is unchanged."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

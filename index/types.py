@@ -5,7 +5,7 @@ Offsets are half-open and count characters (Unicode code points) of `Record.abst
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Record:
     What the source does not give is None (or an empty tuple), never an empty string. `sections` do not overlap and
     come in the order of the text. `is_digest` marks a summary that stands in place of the published abstract,
     `retracted` a report that was retracted or withdrawn. `sources` names the databases or files that the report came
-    from, `other_ids` the ids that it came under beside `record_id` and `source_id`.
+    from, `other_ids` its ids other than `record_id` and `source_id`.
     """
 
     record_id: str
@@ -150,21 +150,27 @@ class Filters:
         return self != Filters()
 
     def admits(self, record: Record) -> bool:
-        """Whether a record may be found."""
-        is_in_years = not (self.year_from or self.year_to) or (
-            record.year is not None and (self.year_from or 0) <= record.year <= (self.year_to or LAST_YEAR)
+        """Whether a record passes all filters; names are compared as `fold_text` writes them."""
+        low, high = self.year_from or 0, LAST_YEAR if self.year_to is None else self.year_to
+        filters_years = self.year_from is not None or self.year_to is not None
+        journals = [record.journal] if record.journal else []
+        return (
+            (not filters_years or (record.year is not None and low <= record.year <= high))
+            and (not self.journals or _share_name(self.journals, journals))
+            and (not self.publication_types or _share_name(self.publication_types, record.publication_types))
+            and self.open_access in (None, record.is_open_access)
         )
-        is_in_journals = not self.journals or fold_text(record.journal or "") in map(fold_text, self.journals)
-        types = {fold_text(name) for name in record.publication_types}
-        is_of_type = not self.publication_types or not types.isdisjoint(map(fold_text, self.publication_types))
-        return is_in_years and is_in_journals and is_of_type and self.open_access in (None, record.is_open_access)
+
+
+def _share_name(names: Iterable[str], others: Iterable[str]) -> bool:
+    return not {fold_text(name) for name in names}.isdisjoint(map(fold_text, others))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """A piece of input that became no record: where it stood, which field was wrong, and why.
 
-    `raw` is its beginning, so that it can be found and mended.
+    `raw` is its beginning, so that it can be found and fixed.
     """
 
     file: str

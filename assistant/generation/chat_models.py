@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from assistant.redaction import redact
 from assistant.types import Turn
-from index.errors import CaseciteError, WrongUseError
-from index.storage import read_errors as damage
+from index.errors import CaseciteError, WrongUseError, first_line
 from index.text.cleaning import clean_text
 
 if TYPE_CHECKING:
@@ -164,11 +163,11 @@ def open_chat_model(spec: str, base_url: str | None = None, window: int | None =
         model: BaseChatModel = init_chat_model(spec, **_options(provider, base_url, window))
     except ImportError as error:
         extra = f"pip install 'casecite[{provider.replace('_', '-')}]'"
-        remedy = extra if provider in _EXTRAS else first_line(error)
+        remedy = extra if provider in _EXTRAS else _safe_reason(error)
         raise WrongUseError(f"the chat model {spec} needs a package that is not installed", remedy=remedy) from error
     except Exception as error:  # each provider has exceptions of its own for an unknown name or setting
         raise WrongUseError(
-            f"the chat model {spec} cannot be opened: {first_line(error)}", remedy="check CASECITE_LLM"
+            f"the chat model {spec} cannot be opened: {_safe_reason(error)}", remedy="check CASECITE_LLM"
         ) from error
     return as_chat_model(model, spec, window)
 
@@ -231,13 +230,13 @@ def explain_failure(error: Exception, name: str) -> ChatModelError:
     elif "ContextOverflowError" in kinds:
         what, remedy = "takes fewer tokens than the prompt has", "set CASECITE_LLM_WINDOW to what it takes"
     else:
-        what, remedy = f"failed: {first_line(error)}", "see that it runs, or unset CASECITE_LLM"
+        what, remedy = f"failed: {_safe_reason(error)}", "see that it runs, or unset CASECITE_LLM"
     return ChatModelError(f"the chat model {name} {what}", remedy=remedy)
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an exception's text. A server may have written it, and name the key that it refuses."""
-    return redact(clean_text(damage.first_line(error)))[:300]
+def _safe_reason(error: Exception) -> str:
+    """Why a call failed, in one line. A server may have written it, and it may contain the API key."""
+    return redact(clean_text(first_line(error)))[:300]
 
 
 def _check_key(spec: str, provider: str, base_url: str | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from index.errors import WrongUseError
+from index.errors import WrongUseError, first_line
 from index.types import Record
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def _load_reranker(name: str) -> Reranker:
     try:
         model = CrossEncoder(name)
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WrongUseError(f"the reranker {name} cannot be loaded: {reason}", remedy=remedy) from error
+        raise WrongUseError(f"the reranker {name} cannot be loaded: {first_line(error)}", remedy=remedy) from error
     if model.num_labels != 1:
         raise WrongUseError(f"the reranker {name} gives {model.num_labels} scores for a pair, not one", remedy=remedy)
     return Reranker(model)

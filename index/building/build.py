@@ -14,7 +14,7 @@ from typing import Literal
 from index.building.merging import Intake
 from index.building.provenance import Origin, remember_origin
 from index.building.run import BuildRun
-from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError
+from index.errors import BuildFailedError, CaseciteError, NoIndexError, WrongUseError, first_line
 from index.ingest.formats import FORMAT_NAMES
 from index.ingest.readers import STDIN, read_sources
 from index.progress import Progress, no_progress
@@ -178,8 +178,7 @@ def _build_failed(error: Exception, layout: IndexLayout, free_bytes: int) -> Bui
             f"the disk that holds {layout.builds_dir} is full; {unchanged}",
             remedy="free some space, or choose another --index folder, and build again",
         )
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return BuildFailedError(f"the build failed: {reason}; {unchanged}", remedy="build again")
+    return BuildFailedError(f"the build failed: {first_line(error)}; {unchanged}", remedy="build again")
 
 
 def remove_build(build_dir: Path, chroma_url: str | None) -> None:

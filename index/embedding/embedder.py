@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from index.errors import NoIndexError, WrongUseError
+from index.errors import NoIndexError, WrongUseError, first_line
 from index.settings import PACKAGED_EMBEDDER
 
 if TYPE_CHECKING:
@@ -135,9 +135,10 @@ def _load_model(path_or_name: str, *, is_local: bool) -> SentenceTransformer:
     try:
         model = SentenceTransformer(path_or_name, local_files_only=is_local, model_kwargs={"dtype": dtype})
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
         remedy = f"set CASECITE_EMBEDDER to a folder, to a model of the hub, or to {PACKAGED_EMBEDDER}"
-        raise WrongUseError(f"the embedding model {path_or_name} cannot be loaded: {reason}", remedy=remedy) from error
+        raise WrongUseError(
+            f"the embedding model {path_or_name} cannot be loaded: {first_line(error)}", remedy=remedy
+        ) from error
     use_packed_layers(model)
     return model
 

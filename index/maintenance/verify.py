@@ -15,7 +15,7 @@ from index.maintenance.repair import find_build, plan_healing
 from index.progress import Progress, no_progress
 from index.settings import index_settings
 from index.storage.chunk_vectors import ChunkVectors
-from index.storage.integrity import BuildState, Finding, examine_build, find_damage
+from index.storage.integrity import BuildState, Damage, damage_of, examine_build
 from index.storage.layout import RECORDS_FILE, VECTORS_FILE, IndexLayout
 from index.storage.lexical_index import LexicalIndex
 from index.storage.manifest import Manifest
@@ -38,7 +38,7 @@ class VerifyReport:
     file_count: int | None
     record_count: int | None
     chunk_count: int | None
-    findings: tuple[Finding, ...]
+    findings: tuple[Damage, ...]
     notes: tuple[str, ...]
     remedy: str | None
     seconds: float
@@ -80,23 +80,23 @@ def verify_index(index_dir: str | Path | None = None, progress: Progress | None 
     )
 
 
-def _check_name(layout: IndexLayout, state: BuildState) -> list[Finding]:
+def _check_name(layout: IndexLayout, state: BuildState) -> list[Damage]:
     """Whether the file that says which build is live says so."""
     if layout.live_build() == state.build_dir:
         return []
     problem = "names no build" if layout.current_file.exists() else "is missing"
-    return [Finding(part=layout.current_file.name, problem=problem, meaning="the index cannot be opened")]
+    return [Damage(part=layout.current_file.name, problem=problem, meaning="the index cannot be opened")]
 
 
-def _check_contents(build_dir: Path, manifest: Manifest, damage: Sequence[Finding]) -> Iterator[Finding]:
+def _check_contents(build_dir: Path, manifest: Manifest, damage: Sequence[Damage]) -> Iterator[Damage]:
     """What is wrong with the parts whose files are as they were built."""
     damaged = {finding.part.partition("/")[0] for finding in damage}
     for part, count, expected in _list_counts(build_dir, manifest):
         if part not in damaged and (problem := _compare_count(build_dir, count, expected)):
             damaged.add(part)
-            yield find_damage(part, problem)
+            yield damage_of(part, problem)
     if not damaged & {"vectors", RECORDS_FILE} and (problem := _check_self_recall(build_dir, manifest)):
-        yield find_damage("vectors", problem)
+        yield damage_of("vectors", problem)
 
 
 def _list_counts(build_dir: Path, manifest: Manifest) -> Iterator[tuple[str, Callable[[], int], int]]:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from index.embedding.embedder import Vectors
-from index.errors import CaseciteError, UnreadableIndexError
+from index.errors import CaseciteError, UnreadableIndexError, first_line
 from index.search.fusion import fuse_scores
 from index.search.query import Query
 from index.storage.chunk_vectors import ChunkVectors
 from index.storage.lexical_index import LexicalIndex
-from index.storage.read_errors import explain_read_error, first_line, is_read_error
+from index.storage.read_errors import explain_read_error, is_read_error
 from index.storage.record_store import RecordStore
 from index.storage.vector_store import VectorStore
 from index.types import Filters, Passage

@@ -34,7 +34,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Damage:
     """A part of a build that is not as it was built: which, what is wrong with it, and what that means."""
 
     part: str
@@ -49,13 +49,13 @@ class Finding:
         return asdict(self)
 
 
-def find_damage(name: str, problem: str) -> Finding:
+def damage_of(name: str, problem: str) -> Damage:
     """What is wrong with a part, by its path in the build, and what that means."""
     meanings = (meaning for known, meaning in MEANINGS.items() if name.startswith(known))
-    return Finding(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
+    return Damage(part=name, problem=problem, meaning=next(meanings, "the index is damaged"))
 
 
-def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Finding]]:
+def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Damage]]:
     """The manifest of a build, or else its copy, and what is wrong with them; None where both are lost.
 
     Raises:
@@ -68,7 +68,7 @@ def read_either_manifest(build_dir: Path) -> tuple[Manifest | None, list[Finding
         except IndexMismatchError:
             raise
         except NoIndexError:
-            findings.append(find_damage(name, DIFFERS if (build_dir / name).exists() else MISSING))
+            findings.append(damage_of(name, DIFFERS if (build_dir / name).exists() else MISSING))
     return (whole[0] if whole else None), findings
 
 
@@ -77,7 +77,7 @@ class BuildState(NamedTuple):
 
     build_dir: Path
     manifest: Manifest | None
-    findings: list[Finding]
+    findings: list[Damage]
 
     def is_sound(self, part: str) -> bool:
         """Whether a file of the build is known to be what was built."""
@@ -114,14 +114,14 @@ def require_sound_graph(build_dir: Path, manifest: Manifest) -> None:
         raise NoIndexError(f"{build_dir} is damaged: {damage[0]}", remedy=HEAL)
 
 
-def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list[Finding]:
+def check_files(build_dir: Path, manifest: Manifest, progress: Progress) -> list[Damage]:
     """Which files are missing, differ from what was built, or are of no use, in the order of their names."""
     known = (build_dir / name for name in manifest.files)
     tell = _count_megabytes(sum(path.stat().st_size for path in known if path.is_file()), progress)
     return _check_part(build_dir, manifest.files, "", tell)
 
 
-def _check_part(build_dir: Path, files: Mapping[str, str], under: str, tell: Callable[[int], None]) -> list[Finding]:
+def _check_part(build_dir: Path, files: Mapping[str, str], under: str, tell: Callable[[int], None]) -> list[Damage]:
     """`check_files` of those whose path in the build begins in this way."""
     paths = (path for path in (build_dir / under).rglob("*") if path.is_file())
     there = {path.relative_to(build_dir).as_posix(): path for path in paths}
@@ -129,16 +129,16 @@ def _check_part(build_dir: Path, files: Mapping[str, str], under: str, tell: Cal
     findings = []
     for name in sorted({*built, *there} - {FILE_NAME, COPY_NAME}):
         if name not in there:
-            findings.append(find_damage(name, MISSING))
+            findings.append(damage_of(name, MISSING))
         elif name not in built:
             findings.append(_find_extra(name))
         elif (problem := _compare(there[name], built[name], tell)) is not None:
-            findings.append(find_damage(name, problem))
+            findings.append(damage_of(name, problem))
     return findings
 
 
-def _find_extra(name: str) -> Finding:
-    return Finding(part=name, problem="is not of this build", meaning="something else has written here")
+def _find_extra(name: str) -> Damage:
+    return Damage(part=name, problem="is not of this build", meaning="something else has written here")
 
 
 def _compare(path: Path, digest: str, tell: Callable[[int], None]) -> str | None:

@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from index.errors import CaseciteError, NoIndexError, UnreadableIndexError
+from index.errors import CaseciteError, NoIndexError, UnreadableIndexError, first_line
 
 _NO_HANDLE = "Too many open files"
 _NO_PERMISSION = "Permission denied"
@@ -68,11 +68,6 @@ def explain_read_error(path: Path, error: BaseException) -> NoIndexError:
         )
     remedy = "casecite index verify says which part, casecite index build repairs it"
     return NoIndexError(f"{path} is damaged: {reason}", remedy=remedy)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its type if it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def is_read_error(error: BaseException) -> bool:

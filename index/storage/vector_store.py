@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from index.embedding.embedder import Vectors
-from index.errors import CaseciteError, NoIndexError
-from index.storage.read_errors import first_line
+from index.errors import CaseciteError, NoIndexError, first_line
 from index.text.normalisation import fold_text
 from index.types import Chunk, Filters, Record
 

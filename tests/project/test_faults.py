@@ -34,10 +34,9 @@ from index.maintenance.verify import verify_index
 from index.storage.layout import IndexLayout, write_manifest
 from index.storage.manifest import read_manifest
 from prompts import ABSTAIN_SENTENCE
-from tests.support.crash_workers import QUESTION, Build, make_embedder, records_of, write_records
+from tests.support.crash_workers import QUESTION, Build, make_embedder, records_of, take_settings, write_records
 from tests.support.crash_workers import in_new_process as call
 from tests.support.faulty_chat_server import FaultyChatServer, hangs, says
-from tests.support.forkserver import take_settings
 
 BMD = "what was the BMD change under romosozumab?"
 LITHIUM = "plasma lithium of the woman with kidney failure"

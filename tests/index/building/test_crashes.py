@@ -32,9 +32,8 @@ from index.storage.record_store import RecordStore
 from index.storage.vector_store import VectorStore
 from tests.conftest import CASECITE
 from tests.support import crash_workers as workers
-from tests.support.crash_workers import NUMBERS, Build, Life, State, in_new_process, records_of
+from tests.support.crash_workers import NUMBERS, PROCESSES, Build, Life, State, in_new_process, records_of
 from tests.support.forgetful_disk import STRICT, cut_power_at_every_sync
-from tests.support.forkserver import PROCESSES
 
 SEED = 20_261_129
 

@@ -25,7 +25,7 @@ from index.storage.layout import IndexLayout
 from index.storage.vector_store import VectorStore, drop_collection
 from index.types import Chunk
 from tests.support.chroma_server import ChromaServer, run_chroma_server
-from tests.support.forkserver import PROCESSES, own_settings, take_settings
+from tests.support.crash_workers import PROCESSES, own_settings, take_settings
 
 AXES = np.eye(4, dtype=np.float32)
 NONSENSE = [
