@@ -19,7 +19,7 @@ chat: $(RUNTIME)  ## build the demo index if there is no index yet, and serve th
 
 test: $(DEVELOPMENT)  ## run the whole test suite
 	@echo "== running the tests"
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 lint: $(DEVELOPMENT)  ## format, style, types, import rules, generated docs
 	@echo "== checking format, style, types, import rules and generated docs"

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from tests.support.page_server import OpenPage, ServePage, TakePicture
 
-# Two processes of two spinning threads each slow one another down many times over.
+# Processes whose threads spin while they wait slow one another down many times over; so do more threads than cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
 CASECITE = str(Path(sys.executable).with_name("casecite"))
