@@ -1,4 +1,4 @@
-"""What a build costs, beside the pipeline that tutorials teach and beside the bare `encode` of the same chunks.
+"""What a build costs, compared with the pipeline that tutorials teach and with the bare `encode` of the same chunks.
 
     python -m benchmarks.measure_build ../shared/data/cases/records.jsonl.gz ENVIRONMENT [--records N] [--rounds N]
 

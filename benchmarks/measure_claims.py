@@ -3,9 +3,8 @@
     python -m benchmarks.measure_claims ../shared/data WORK_FOLDER
 
 Planted faults and sound statements from the development questions, and paraphrases of the demo records, are checked.
-Then a real chat model of 135 million
-parameters answers some of them over all records, its drafts as they are beside what the check makes of them. The
-index is built in WORK_FOLDER where it is not there yet.
+Then a real chat model of 135 million parameters answers some of them over all records, with the check and without it.
+The index is built in WORK_FOLDER if it is not there.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 `python -m benchmarks.measure_load ../shared/data WORK_DIR [--users 50] [--minutes 10]` builds an index in WORK_DIR (or
 takes the one that is there), serves the page with a login for each user, and lets them ask by Gradio's client, with
-pauses to read. Twice meanwhile `casecite index update` publishes another build, in which 50 records say something else.
-Every citation of every answer is then compared with the records of the build that the answer names. At last more is
-asked at once than is let in. It writes docs/results/load.json.
+pauses to read. Twice meanwhile `casecite index update` publishes another build, in which 50 records have another text.
+Every citation of every answer is then compared with the records of the build that the answer names. At last more
+questions are asked at once than admission control allows. It writes docs/results/load.json.
 """
 
 from __future__ import annotations

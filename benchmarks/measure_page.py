@@ -1,4 +1,4 @@
-"""How long the page lets people wait: until it can be used, and until the first text of an answer.
+"""Latency of the page: until it can be used, and until the first text of an answer.
 
 `python -m benchmarks.measure_page ../shared/data INDEX_DIR` serves the page on an index and asks it as a browser does,
 by one user and by eight at once, each question once. It writes docs/results/page.json.

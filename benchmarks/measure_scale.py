@@ -4,7 +4,7 @@
     python -m benchmarks.measure_scale ... --sizes 1000 3000 10000 28269 100000 300000 --stand-in
 
 Each size is built, updated with 100 records more and searched, each in a process of its own, and its row in
-docs/results/scale.json is written anew. With `--stand-in` the vectors come from a static model of the same dimension,
+docs/results/scale.json is replaced. With `--stand-in` the vectors come from a static model of the same dimension,
 which costs next to nothing: what is left is everything but the embedding, which takes the same time for each chunk.
 """
 

@@ -4,7 +4,7 @@
     python -m training.calibrate ../shared/data runs/material INDEX
 
 Only training questions whose record was held out from the reader's training. They are asked of all records of INDEX and
-of the held-out ones alone, since in a small index many harmless words of a question stand in no record. Unanswerable
+of the held-out ones alone, since in a small index many ordinary words of a question are in no record. Unanswerable
 ones are those marked so ("silent": the record is there and does not say), others whose record loses the sentence that
 answers ("silenced"), and all of them asked of the records of INDEX without those held out, and of a few of these
 ("absent": scores of a search are relative, so a record cannot just be left out of what was found). What is fitted is
@@ -45,12 +45,12 @@ TARGET = Path(__file__).parent.parent / "assistant" / "reading" / "gate.json"
 # The share of questions without an answer that the probability is made for, and how many of the others may be refused.
 UNANSWERABLE_SHARE = 0.25
 REFUSED_ANSWERABLE = 0.06
-# The share of answerable questions whose words may stand in no record to so large a part.
+# The share of answerable questions that may have more unseen terms than `max_unseen`.
 UNSEEN_ANSWERABLE = 0.03
 
 
 class Measured(NamedTuple):
-    """The gate's features of a question, and whether the quotes that would be shown hold the sentence that answers."""
+    """The gate's features of a question, and whether the quotes shown contain the sentence that answers."""
 
     features: GateFeatures
     is_right: bool
@@ -128,7 +128,7 @@ def cut_record(record: Record, left: Report) -> Record:
 
 
 def is_quoted(gold: str, record_id: str, evidence: Sequence[Evidence]) -> bool:
-    """Whether the quotes made of the evidence hold the gold sentence, or a part of it where it is split otherwise."""
+    """Whether the quotes made of the evidence contain the gold sentence, or a part of it if it is split differently."""
     shown = {key for claim in draft_quotes(evidence) for key in claim.keys}
     quotes = [item.quote for item in evidence if item.key in shown and item.record.source_id == record_id]
     return any(quote in gold or gold in quote for quote in quotes)

@@ -108,7 +108,7 @@ def trains_events(record_id: str) -> bool:
 
 
 def find_span(report: Report, text: str) -> int:
-    """The first span that holds the text, whose full stop does not count; NO_SPAN where there is none."""
+    """The first span that contains the text, ignoring its full stop; NO_SPAN if there is none."""
     spans = enumerate((report.title, *report.sentences))
     return next((number for number, span in spans if text.strip(" .") in span), NO_SPAN)
 

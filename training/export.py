@@ -27,7 +27,7 @@ def average_weights(snapshots: list[Path]) -> dict[str, Tensor]:
     """The mean of the weights in several files, float32.
 
     Raises:
-        ValueError: the files do not hold the same names.
+        ValueError: the files do not contain the same names.
     """
     stored = [load_file(path) for path in snapshots]
     if any(weights.keys() != stored[0].keys() for weights in stored):

@@ -61,7 +61,7 @@ def add_neighbours(examples: Sequence[Example], cache: Path) -> list[Example]:
     """
     near = [json.loads(line) for line in cache.read_text("utf-8").splitlines()]
     if len(near) != len(examples):
-        raise ValueError(f"{cache} has {len(near)} lines for {len(examples)} examples: delete it to make it anew")
+        raise ValueError(f"{cache} has {len(near)} lines for {len(examples)} examples: delete it to compute it again")
     answering: dict[str, set[str]] = {}
     for item in examples:
         answering.setdefault(item.question, set()).add(item.record_id)

@@ -73,7 +73,7 @@ def draw_wrong(example: Example, reports: Mapping[str, Report], count: int, rng:
 
 
 def silence(report: Report, example: Example) -> Report | None:
-    """The record without the sentence that answers; None where the answer stands elsewhere too or cannot be told."""
+    """The record without the sentence that answers; None if the answer is elsewhere too or is not known."""
     answer = example.answer.casefold().strip()
     if example.span < 0 or example.kind == "yes_no" or len(answer) < MIN_ANSWER_CHARS:
         return None

@@ -1,7 +1,6 @@
 """Questions made by rule from the records' own sentences: who, how much, how, how long, for what.
 
-People's questions name the case in one sentence and ask for what stands in another. These name what stands beside the
-answer, as in "how was X given when Y occurred", so that the reader learns that shared words count too, and what kind of
+People's questions name the case in one sentence and ask for what is in another. These name what is next to the answer, as in "how was X given when Y occurred", so that the reader learns that shared words count too, and what kind of
 words answers what kind of question. A question for a kind that the record has nothing of is one that it is silent on.
 """
 
@@ -51,7 +50,7 @@ class Kind(NamedTuple):
     answer: re.Pattern[str]
     forms: tuple[str, ...]
     can_be_silent: bool = True
-    beside: re.Pattern[str] = re.compile("")
+    context: re.Pattern[str] = re.compile("")
     share: float = 1.0
 
 
@@ -80,7 +79,7 @@ KINDS = {
             r"|over-?dos(?:e|age)\b|(?:high|low|single|massive)[- ]doses?\b"
         ),
         ("how much was given, {}?", "dosage of {}", "what dose led to {}?", "{}: which dose was used?"),
-        beside=_DRUG,
+        context=_DRUG,
     ),
     "route": Kind(
         _words(
@@ -106,7 +105,7 @@ KINDS = {
             r"|weekly\b|monthly\b|every (?:other )?\w+ ?(?:hours?|days?|weeks?|months?)?|continuous(?:ly)?\b"
         ),
         ("how often was {} taken?", "{}: how many times?", "schedule of {}"),
-        beside=_DRUG,
+        context=_DRUG,
     ),
     "reason": Kind(
         re.compile(rf"(?:(?<=\bfor )|(?<=\bwith )|(?<=\bof )|(?<=\bfrom ))(?:{_ILLNESS})", re.IGNORECASE),
@@ -117,7 +116,7 @@ KINDS = {
             "why was {} used?",
         ),
         can_be_silent=False,
-        beside=_DRUG,
+        context=_DRUG,
     ),
 }
 
@@ -145,7 +144,7 @@ def _answered(report: Report, model: Example, rng: random.Random) -> Iterator[Ex
         for number in order if rng.random() < kind.share else ():
             sentence = report.sentences[number]
             found = kind.answer.search(sentence)
-            if not found or not kind.beside.search(sentence):
+            if not found or not kind.context.search(sentence):
                 continue
             naming = _name_case(sentence, found.span(), rng)
             if naming and not _answers_elsewhere(report, number, kind, naming):
@@ -158,7 +157,7 @@ def _silent(report: Report, model: Example, rng: random.Random) -> Iterator[Exam
     """For some records a question of a kind that they have nothing of."""
     whole = " ".join([report.title, *report.sentences])
     absent = [kind for kind in KINDS.values() if kind.can_be_silent and not kind.answer.search(whole)]
-    fitting = [(kind, text) for kind in absent for text in report.sentences if kind.beside.search(text)]
+    fitting = [(kind, text) for kind in absent for text in report.sentences if kind.context.search(text)]
     if fitting and rng.random() < SILENT_SHARE:
         kind, sentence = rng.choice(fitting)
         if naming := _name_case(sentence, (0, 0), rng):
@@ -167,14 +166,14 @@ def _silent(report: Report, model: Example, rng: random.Random) -> Iterator[Exam
 
 
 def _name_case(sentence: str, answer: tuple[int, int], rng: random.Random) -> str:
-    """Two phrases of the sentence beside the answer, in its order; nothing where it has fewer."""
+    """Two phrases of the sentence other than the answer, in order; nothing if it has fewer."""
     start, end = answer
-    beside = (sentence[:start], sentence[end:])
-    phrases = [phrase.strip() for part in beside for phrase in _BREAKS.split(part)]
-    telling = [phrase for phrase in phrases if len(phrase) > 4 and len(phrase.split()) <= 5]
-    if len(telling) < NAMING_PHRASES:
+    around = (sentence[:start], sentence[end:])
+    phrases = [phrase.strip() for part in around for phrase in _BREAKS.split(part)]
+    informative = [phrase for phrase in phrases if len(phrase) > 4 and len(phrase.split()) <= 5]
+    if len(informative) < NAMING_PHRASES:
         return ""
-    first, second = (telling[place] for place in sorted(rng.sample(range(len(telling)), NAMING_PHRASES)))
+    first, second = (informative[place] for place in sorted(rng.sample(range(len(informative)), NAMING_PHRASES)))
     return f"{first}{rng.choice(_JOINTS)}{second}"
 
 
