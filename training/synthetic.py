@@ -1,7 +1,8 @@
 """Questions made by rule from the records' own sentences: who, how much, how, how long, for what.
 
-People's questions name the case in one sentence and ask for what is in another. These name what is next to the answer, as in "how was X given when Y occurred", so that the reader learns that shared words count too, and what kind of
-words answers what kind of question. A question for a kind that the record has nothing of is one that it is silent on.
+People's questions name the case in one sentence and ask for what is in another. These name what is next to the answer,
+as in "how was X given when Y occurred", so that the reader learns that shared words count too, and what kind of words
+answers what kind of question. A question of a kind that the record has nothing of is one that it does not answer.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from training.sampling import Group, Mixture
 from training.validate import draw_sample, validate
 
 logger = logging.getLogger(__name__)
-TOKENS_A_CALL = 4_096
+TOKENS_PER_CALL = 4_096
 STEPS_A_LOG = 10
 CHECKPOINT_S = 480.0
 
@@ -86,7 +86,7 @@ class Run:
         base = packaged_model()
         self.folder, self.config, self.material = folder, config, material
         self.rows = RowMaker(Tokenizer.from_file(str(base / "tokenizer.json")))
-        self.network = make_network(base, dropout=config.dropout, tokens_a_call=TOKENS_A_CALL)
+        self.network = make_network(base, dropout=config.dropout, tokens_per_call=TOKENS_PER_CALL)
         self.network.encoder.embeddings.word_embeddings.requires_grad_(False)
         self.optimizer = make_optimizer(self.network, config)
         self.steps = math.ceil(config.epochs * len(material.train) / config.questions)
