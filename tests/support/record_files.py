@@ -1,4 +1,4 @@
-"""Files of records in every format, the same invented report in each, for the tests that read them."""
+"""The same invented report in every format, and functions that write files of records."""
 
 from __future__ import annotations
 
@@ -214,7 +214,8 @@ SAMPLES = {
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
     return path
 
 
@@ -239,15 +240,11 @@ def bibtex(number: int, abstract: str = "A weaver of 44 years sneezed for a week
     return f"@article{{k{number},\n  pmid = {number},\n  abstract = {{{abstract}}},\n}}\n"
 
 
-def json_list(numbers: range, abstract: str) -> str:
-    return json.dumps([{"pmid": number, "abstract": abstract} for number in numbers])
-
-
-# Many entries in each format, of an abstract as long as given.
+# A given number of entries with a given abstract, in each format.
 MANY = {
-    "json": lambda count, abstract: json_list(range(1, count + 1), abstract),
+    "json": lambda count, abstract: json.dumps([{"pmid": n, "abstract": abstract} for n in range(1, count + 1)]),
     "jsonl": lambda count, abstract: "".join(
-        f"{json_list(range(n, n + 1), abstract)[1:-1]}\n" for n in range(1, count + 1)
+        json.dumps({"pmid": n, "abstract": abstract}) + "\n" for n in range(1, count + 1)
     ),
     "xml": lambda count, abstract: xml(*(article(n, abstract) for n in range(1, count + 1))),
     "nbib": lambda count, abstract: "\n".join(medline(n, abstract) for n in range(1, count + 1)),

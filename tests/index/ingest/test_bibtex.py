@@ -1,14 +1,11 @@
-"""BibTeX as programs save it: markup, macros and names become what they say; a broken entry stops no other."""
+"""BibTeX from other programs: markup, macros and names are decoded; broken entries are rejected alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from index import Record, Rejection, read_records
 from tests.support.record_files import bibtex, pmids, read, write
 
 
@@ -52,7 +49,7 @@ def test_names_are_given_name_first_whatever_their_form(tmp_path: Path) -> None:
     assert record.authors == ("Ann B. Orr", "Bo Ek", "Syrup and Sirup Group", "Jan van der Berg Jr.", "J. Müller")
 
 
-def test_an_address_is_no_latex(tmp_path: Path) -> None:
+def test_urls_and_dois_are_not_decoded_as_latex(tmp_path: Path) -> None:
     content = entry(url="https://example.org/~a/b%20c?d=e\\_f", doi="10.5555/a\\_b", abstract="x")
     (record,), _ = read(write(tmp_path / "a.bib", content))
     assert (record.url, record.doi) == ("https://example.org/~a/b%20c?d=e_f", "10.5555/a_b")
@@ -85,24 +82,7 @@ def test_broken_entries_are_rejected_at_their_lines_and_the_others_are_read(tmp_
     assert "not UTF-8" in rejected[3].reason
 
 
-def test_what_is_no_entry_is_passed_over(tmp_path: Path) -> None:
+def test_macros_are_applied_and_other_blocks_ignored(tmp_path: Path) -> None:
     content = '@string{j = "Invented"}\n@preamble{"x"}\n@comment{x}\n' + bibtex(1).replace("pmid", "journal = j, pmid")
     (record,), rejected = read(write(tmp_path / "a.txt", content))
     assert (record.journal, rejected) == ("Invented", [])
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    content=st.lists(
-        st.sampled_from(
-            [*bibtex(1).splitlines(), "@string{a = {b}}", "{", "}", "$", "\\", '"', "@", "\\begin{x}", "%", ","]
-        )
-        | st.text(max_size=6),
-        max_size=20,
-    ).map("\n".join)
-)
-def test_pieces_in_any_order_give_records_or_rejections(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
-    path = tmp_path_factory.mktemp("any") / "a.bib"
-    path.write_bytes(content.encode("utf-8", "surrogatepass"))
-    for item in read_records([path]):
-        assert isinstance(item, Record | Rejection)

@@ -1,4 +1,4 @@
-"""A record's chunks are windows of whole sentences that keep to their section and together are its abstract."""
+"""Chunks are windows of whole sentences within one section; together they are the abstract."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def test_text_before_between_and_after_sections_has_no_section() -> None:
         pytest.param("患者は回復し" * 2_000, id="no-space-script"),
     ],
 )
-def test_an_overlong_sentence_is_cut_so_that_the_model_reads_all_of_it(text: str) -> None:
+def test_an_overlong_sentence_is_cut_to_fit_the_model(text: str) -> None:
     chunks = chunk_record(record_with(text))
     assert "".join(chunk.text for chunk in chunks) == text
     assert max(len(chunk.text) for chunk in chunks) <= MAX_UNCUT_CHARS + WINDOW_CHARS // 2
 
 
-def test_a_cut_never_parts_a_letter_from_its_accents() -> None:
+def test_a_cut_does_not_separate_a_letter_from_its_accents() -> None:
     chunks = chunk_record(record_with("xe\u0301\u0323ee\u0301\u0323" * 2_000))
     assert all(chunk.text[0] in "xe" for chunk in chunks)
 
@@ -97,7 +97,7 @@ def test_hostile_text_takes_no_time(unit: str) -> None:
     assert time.thread_time() - started < 2
 
 
-def test_what_is_embedded_names_the_case() -> None:
+def test_the_embedded_text_starts_with_the_title() -> None:
     record = record_with("It\nslept.", title="A ferret")
     [chunk] = chunk_record(record)
     assert embedding_text(record, chunk) == "A ferret\nIt slept."

@@ -1,27 +1,20 @@
-"""Records in every format that is read: found by content, the same record from each, and nothing bad ends a run."""
+"""Every format is detected from content, gives the same record, and malformed input is rejected with its line."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import random
 import socket
-import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from index import Record, Rejection, build_index, open_index, read_records
+from index import Record, build_index, open_index, read_records
 from index.errors import WrongUseError
 from index.ingest.formats import FORMATS, RECORD_SUFFIXES, detect_format
 from tests.support.record_files import (
     MANY,
-    MEDLINE,
-    RIS,
     SAMPLES,
     XML_HEAD,
     article,
@@ -36,11 +29,11 @@ from tests.support.record_files import (
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("name", ["a.txt", "a.json", "a.xml.gz", "a.csv"], ids=str)
-def test_the_same_record_comes_of_every_format_whatever_the_file_is_called(
-    tmp_path: Path, sample: str, name: str
-) -> None:
-    content = SAMPLES[sample].encode()
+@pytest.mark.parametrize("name", ["a.txt", "a.json", "a.xml.gz", "a.csv", "export.dat"], ids=str)
+def test_every_format_gives_the_same_record_with_any_file_name(tmp_path: Path, sample: str, name: str) -> None:
+    """In a file with an unknown suffix only the first line counts, so BibTeX must not start with a comment there."""
+    text = SAMPLES[sample].lstrip("\n").removeprefix("% Encoding: UTF-8\n") if name == "export.dat" else SAMPLES[sample]
+    content = text.encode()
     records, rejected = read(write(tmp_path / name, gzip.compress(content) if name.endswith("gz") else content))
     assert rejected == []
     (record,) = records
@@ -59,7 +52,7 @@ def test_the_same_record_comes_of_every_format_whatever_the_file_is_called(
 
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("change", ["utf-16", "bom", "cr", "crlf"])
-def test_other_line_ends_and_encodings_with_a_mark_are_read(tmp_path: Path, sample: str, change: str) -> None:
+def test_other_line_ends_and_unicode_encodings_are_read(tmp_path: Path, sample: str, change: str) -> None:
     text = SAMPLES[sample].replace("\r\n", "\n").replace("syrup", "sirôp").replace('<?xml version="1.0" ?>\n', "")
     ends = {"cr": "\r", "crlf": "\r\n"}
     encodings = {"utf-16": "utf-16", "bom": "utf-8-sig"}
@@ -67,14 +60,6 @@ def test_other_line_ends_and_encodings_with_a_mark_are_read(tmp_path: Path, samp
     (record,), rejected = read(write(tmp_path / "a.txt", content))
     assert rejected == []
     assert record.title == "Hiccups after Allium sirôp: a case report."
-
-
-def test_standard_input_may_hold_any_format_and_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.BytesIO(MEDLINE.encode())
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
-    (record,) = read_records(["-"])
-    assert isinstance(record, Record)
-    assert not stream.closed
 
 
 def test_a_folder_of_every_format_is_one_library(tmp_path: Path) -> None:
@@ -107,7 +92,7 @@ def test_a_folder_of_every_format_is_one_library(tmp_path: Path) -> None:
         pytest.param("a.json", "<PubmedArticleSet>", "PubMed XML", id="xml-without-declaration"),
     ],
 )
-def test_the_content_tells_the_format_and_the_name_where_it_does_not(name: str, content: str, expected: str) -> None:
+def test_the_format_is_detected_from_content_otherwise_from_the_name(name: str, content: str, expected: str) -> None:
     assert detect_format(content.encode(), name).name == expected
 
 
@@ -124,29 +109,16 @@ def test_input_without_a_record_names_the_formats(tmp_path: Path) -> None:
 # PubMed XML
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        pytest.param(
-            '<CommentsCorrectionsList><CommentsCorrections RefType="RetractionIn"/></CommentsCorrectionsList>',
-            id="comment",
-        ),
-        pytest.param("", id="type"),
-    ],
-)
-def test_a_retraction_is_seen_in_xml(tmp_path: Path, more: str) -> None:
-    kind = "Journal Article" if more else "Retracted Publication"
-    types = f"<PublicationTypeList><PublicationType>{kind}</PublicationType></PublicationTypeList>"
-    content = xml(article(1, more=more).replace("</Article>", f"{types}</Article>"), article(2))
-    records, _ = read(write(tmp_path / "a.xml", content))
-    assert [record.retracted for record in records] == [True, False]
+def test_retractions_are_detected_in_xml_apart_from_notices(tmp_path: Path) -> None:
+    def corrected(number: int, *kinds: str) -> str:
+        notes = "".join(f'<CommentsCorrections RefType="{kind}"/>' for kind in kinds)
+        return article(number, more=f"<CommentsCorrectionsList>{notes}</CommentsCorrectionsList>")
 
-
-def test_a_notice_of_retraction_or_a_concern_is_no_retraction(tmp_path: Path) -> None:
-    notes = "".join(f'<CommentsCorrections RefType="{kind}"/>' for kind in ("RetractionOf", "ExpressionOfConcernIn"))
-    more = f"<CommentsCorrectionsList>{notes}</CommentsCorrectionsList>"
-    (record,), _ = read(write(tmp_path / "a.xml", xml(article(1, more=more))))
-    assert not record.retracted
+    kind = "<PublicationTypeList><PublicationType>Retracted Publication</PublicationType></PublicationTypeList>"
+    by_type = article(2).replace("</Article>", f"{kind}</Article>")
+    notice = corrected(3, "RetractionOf", "ExpressionOfConcernIn")
+    records, _ = read(write(tmp_path / "a.xml", xml(corrected(1, "RetractionIn"), by_type, notice)))
+    assert [record.retracted for record in records] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +150,7 @@ def test_an_article_without_an_abstract_or_of_another_kind_is_rejected_with_its_
     assert '"pmid": "3"' in rejected[0].raw
 
 
-def test_xml_that_is_cut_off_gives_the_whole_articles_and_says_where_it_ends(tmp_path: Path) -> None:
+def test_truncated_xml_gives_the_complete_articles_and_a_rejection_with_the_line(tmp_path: Path) -> None:
     content = xml(*map(article, range(1, 50)))
     records, (rejection,) = read(write(tmp_path / "a.xml", content[: content.index("Case 40")]))
     assert pmids(records) == [str(number) for number in range(1, 40)]
@@ -203,7 +175,7 @@ def test_xml_that_cannot_be_read_is_one_rejection(tmp_path: Path, content: str, 
 
 
 @pytest.mark.parametrize("between", ["", "\n", "\r\n\n "])
-def test_several_documents_in_one_file_are_all_read_past_a_broken_one(tmp_path: Path, between: str) -> None:
+def test_consecutive_xml_documents_are_read_past_a_broken_one(tmp_path: Path, between: str) -> None:
     broken = xml(article(2), "<PubmedArticle></MedlineCitation>")
     content = between.join(["", xml(article(1)), broken, xml(article(3)), "<html/>", xml(article(4))])
     records, rejected = read(write(tmp_path / "a.xml", content))
@@ -212,6 +184,15 @@ def test_several_documents_in_one_file_are_all_read_past_a_broken_one(tmp_path: 
     assert rejected[0].line == expected
     assert "mismatched tag" in rejected[0].reason
     assert "XML of html" in rejected[1].reason
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
@@ -227,12 +208,8 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
         pytest.param('<!ENTITY % p SYSTEM "http://example.org/x.dtd"> %p;', id="parameter"),
     ],
 )
-def test_entities_of_a_file_do_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declarations: str) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+@pytest.mark.usefixtures("no_network")
+def test_entities_are_not_expanded(tmp_path: Path, declarations: str) -> None:
     content = f"<!DOCTYPE PubmedArticleSet [{declarations}]><PubmedArticleSet>{article(1, '&l11;')}</PubmedArticleSet>"
     started = time.thread_time()
     records, (rejection,) = read(write(tmp_path / "a.xml", content))
@@ -241,12 +218,8 @@ def test_entities_of_a_file_do_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert time.thread_time() - started < 0.5
 
 
-def test_the_dtd_that_a_file_names_is_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+@pytest.mark.usefixtures("no_network")
+def test_the_dtd_of_a_file_is_not_downloaded(tmp_path: Path) -> None:
     content = xml(article(1)).replace("dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_250101", "example.org/not_packaged")
     assert pmids(read(write(tmp_path / "a.xml", content))[0]) == ["1"]
 
@@ -271,14 +244,14 @@ def test_a_broken_medline_entry_is_rejected_at_its_line_and_the_others_are_read(
     assert b"caf\\udce9" in rejected[1].raw.encode(), "it can be stored"
 
 
-def test_medline_that_starts_within_an_entry_goes_on_with_the_next(tmp_path: Path) -> None:
+def test_medline_that_starts_within_an_entry_is_read_from_the_next(tmp_path: Path) -> None:
     records, (rejection,) = read(write(tmp_path / "a.nbib", "      end of an abstract\n\n" + medline(2)))
     assert pmids(records) == ["2"]
     assert rejection.line == 1
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_a_last_entry_without_the_end_that_others_have_is_cut_off(tmp_path: Path, end: str) -> None:
+def test_a_last_medline_entry_without_the_end_of_the_others_is_rejected(tmp_path: Path, end: str) -> None:
     entries = [f"{medline(number)}SO  - Ann Inv Cases. 2019;1:1.\n" for number in (1, 2, 3)]
     content = "\n".join(entries)
     cut = content[: content.rindex("sneezed")]
@@ -331,34 +304,11 @@ def test_the_first_address_of_a_ris_entry_is_its_link(tmp_path: Path, lines: str
     assert record.url == "https://example.org/a;2-x?b=1"
 
 
-def test_an_accession_number_of_another_database_is_no_pubmed_number(tmp_path: Path) -> None:
+def test_the_accession_number_of_another_database_is_no_pmid(tmp_path: Path) -> None:
     records, _ = read(
         write(tmp_path / "a.ris", ris(11).replace("PubMed", "Scopus") + ris(12).replace("12\nAB", "PMID: 12\nAB"))
     )
     assert pmids(records) == [None, "12"]
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    content=st.lists(
-        st.sampled_from(
-            [*MEDLINE.splitlines(), *RIS.splitlines(), "      ", "", "ER  -", "TY  -", "\x85", "AB  -", "\udce9x"]
-        )
-        | st.text(max_size=8),
-        max_size=25,
-    ).map("\n".join),
-    suffix=st.sampled_from([".nbib", ".ris", ".csv", ".xml"]),
-)
-def test_lines_in_any_order_give_records_or_rejections(
-    tmp_path_factory: pytest.TempPathFactory, content: str, suffix: str
-) -> None:
-    path = tmp_path_factory.mktemp("any") / f"a{suffix}"
-    path.write_bytes(content.encode("utf-8", "surrogatepass"))
-    for item in read_records([path]):
-        assert isinstance(item, Record | Rejection)
-
-
-# Tables
 
 
 def test_ris_and_medline_name_the_database_that_they_are_from(tmp_path: Path) -> None:
@@ -369,7 +319,10 @@ def test_ris_and_medline_name_the_database_that_they_are_from(tmp_path: Path) ->
     assert [record.sources for record in records] == [("PubMed",), ("PubMed",), ("Scopus",), ("b.ris",), ("PubMed",)]
 
 
-def test_pubmeds_own_csv_is_refused_with_its_columns_and_what_to_save_instead(tmp_path: Path) -> None:
+# Tables
+
+
+def test_pubmeds_csv_without_abstracts_is_rejected_with_a_remedy(tmp_path: Path) -> None:
     header = "PMID,Title,Authors,Citation,First Author,Journal/Book,Publication Year,Create Date,PMCID,NIHMS ID,DOI"
     records, (rejection,) = read(write(tmp_path / "a.csv", f"\n{header}\n1,Case 1,,,,,2001,,,,\n"))
     assert records == []
@@ -406,7 +359,7 @@ def test_columns_are_known_by_their_usual_names(
 GERMAN = "Titel;Zusammenfassung;Jahr;Verfasser\nFall 1;Ein Koch hustete.;2019;Ek, Bo\n"
 
 
-def test_columns_of_foreign_names_are_read_by_the_users_map_and_others_by_their_own(tmp_path: Path) -> None:
+def test_the_column_map_applies_to_unusual_names_and_leaves_other_files_alone(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", GERMAN)
     write(tmp_path / "b.csv", 'Title,Abstract,Year,Author\nCase 2,A cook coughed.,2018,"Orr, Ann"\n')
     write(tmp_path / "c.ris", ris(3))
@@ -421,13 +374,13 @@ def test_columns_of_foreign_names_are_read_by_the_users_map_and_others_by_their_
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.dat", "a.csv"])
-def test_one_column_of_the_map_makes_a_table_of_a_file(tmp_path: Path, name: str) -> None:
+def test_a_column_of_the_map_identifies_a_table(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "Nr\tKurzfassung\n1\tEin Koch hustete.\n")
     (record,) = read_records([path], {"abstract": "Kurzfassung"})
     assert record.abstract == "Ein Koch hustete."
 
 
-def test_a_column_of_the_map_counts_before_a_usual_one_and_for_one_field_only(tmp_path: Path) -> None:
+def test_a_mapped_column_has_priority_and_serves_one_field_only(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "Title,Abstract,Summary,Source\nt,Long.,,x\nt,Long.,Short.,x\n")
     first, second = read_records([path], {"abstract": "Summary", "source_id": "Source"})
     assert (first.field, first.reason) == ("abstract", "no text")
@@ -438,7 +391,7 @@ def test_a_column_of_the_map_counts_before_a_usual_one_and_for_one_field_only(tm
     ("columns", "field"),
     [({"abstract": "Zusammenfasung"}, "abstract"), ({"abstract": "Zusammenfassung", "volume": "Bnad"}, "volume")],
 )
-def test_a_table_without_a_column_of_the_map_is_rejected_with_those_it_has(
+def test_a_table_without_a_mapped_column_is_rejected_with_its_columns(
     tmp_path: Path, columns: dict[str, str], field: str
 ) -> None:
     (rejection,) = read_records([write(tmp_path / "a.csv", GERMAN)], columns)
@@ -446,7 +399,7 @@ def test_a_table_without_a_column_of_the_map_is_rejected_with_those_it_has(
     assert f"no column {columns[field]!r} among Titel, Zusammenfassung, Jahr" in rejection.reason
 
 
-def test_a_map_of_a_field_that_there_is_not_is_wrong_use(tmp_path: Path) -> None:
+def test_a_column_map_with_an_unknown_field_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match=r"no field 'abstrakt' .*use one of abstract, title"):
         next(read_records([write(tmp_path / "a.csv", GERMAN)], {"abstrakt": "Zusammenfassung"}))
 
@@ -491,12 +444,12 @@ def test_empty_cells_at_the_end_may_be_too_many_or_too_few(tmp_path: Path) -> No
     assert (pmids(records), rejected) == (["1", "2"], [])
 
 
-def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest_of_a_long_file(tmp_path: Path) -> None:
-    rows = [f"{number},A weaver of 44 years sneezed for {number} days." for number in range(1, 9_001)]
+def test_an_unclosed_quotation_mark_costs_only_part_of_a_long_table(tmp_path: Path) -> None:
+    rows = [f"{number},A weaver of 44 years sneezed for {number} days." for number in range(1, 5_001)]
     rows[4] = '5,"A weaver sneezed.'
     records, rejected = read(write(tmp_path / "a.csv", "\n".join(["pmid,abstract", *rows])))
     assert pmids(records)[:4] == ["1", "2", "3", "4"]
-    assert pmids(records)[-1] == "9000"
+    assert pmids(records)[-1] == "5000"
     (rejection,) = rejected
     assert (rejection.line, rejection.reason[:7]) == (6, "not CSV")
     first_after = int(pmids(records)[4] or 0)
@@ -504,14 +457,14 @@ def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest_of_a_lo
     assert first_after < 4_000
 
 
-# All of them
+# All formats
 
 
 @pytest.mark.parametrize("kind", MANY)
-def test_a_gz_that_is_cut_off_gives_what_was_whole_and_says_so(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_gz_gives_its_complete_records_and_one_rejection(tmp_path: Path, kind: str) -> None:
     noise = random.Random(3)
-    content = MANY[kind](300, "word " * 300).replace("word word", f"word {noise.randbytes(40).hex()}")
+    content = MANY[kind](150, "word " * 100).replace("word word", f"word {noise.randbytes(40).hex()}")
     whole = gzip.compress(content.encode())
     records, rejected = read(write(tmp_path / "a.txt.gz", whole[: len(whole) // 2]))
-    assert 50 < len(records) < 300
+    assert 20 < len(records) < 150
     assert "cannot be read" in rejected[-1].reason

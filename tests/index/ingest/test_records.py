@@ -1,4 +1,4 @@
-"""Raw records become checked, normalised records; what cannot be one is refused with its field and reason."""
+"""Raw records are checked and normalised to records, or rejected with a field and a reason."""
 
 from __future__ import annotations
 
@@ -140,15 +140,15 @@ def test_a_journal_object_without_a_name_does_not_hide_the_other_name() -> None:
         pytest.param("isOpenAccess", "maybe", "true or false", id="flag"),
     ],
 )  # fmt: skip
-def test_a_bad_field_is_refused_with_place_field_and_reason(field: str, value: Any, reason: str) -> None:
+def test_an_invalid_field_is_rejected_with_its_place_and_a_reason(field: str, value: Any, reason: str) -> None:
     rejection = rejection_of(**{field: value})
     assert (rejection.file, rejection.line, rejection.field) == ("f.jsonl", 7, field)
     assert reason in rejection.reason
     assert len(rejection.raw) <= 2_000
 
 
-@pytest.mark.parametrize("count", [5_000_000, 17_000_000])
-def test_an_abstract_of_megabytes_is_refused_at_once(tmp_path: Path, count: int) -> None:
+@pytest.mark.parametrize("count", [1_000_000, 6_000_000])
+def test_an_abstract_of_megabytes_is_rejected_quickly(tmp_path: Path, count: int) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(f'{{"abstract": "{"<b>" * count}"}}\n{json.dumps({"abstract": ABSTRACT})}\n')
     started = time.thread_time()
@@ -159,7 +159,7 @@ def test_an_abstract_of_megabytes_is_refused_at_once(tmp_path: Path, count: int)
     assert isinstance(good, Record)
 
 
-def test_a_bad_record_in_a_list_is_refused_with_its_entry(tmp_path: Path) -> None:
+def test_an_invalid_record_in_a_list_is_rejected_with_its_entry(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([{"abstract": ABSTRACT}, {"title": "No text"}, {"abstract": ABSTRACT, "year": 1990}]))
     first, bad, last = read_records([path])
@@ -169,22 +169,13 @@ def test_a_bad_record_in_a_list_is_refused_with_its_entry(tmp_path: Path) -> Non
     assert (bad.field, bad.reason) == ("abstract", "entry 2: no text")
 
 
-@pytest.mark.parametrize(
-    ("data", "record_id"),
-    [
-        pytest.param({"doi": "10.1234/X", "pmid": 5}, "doi:10.1234/x", id="doi-first"),
-        pytest.param({"pmid": 5}, "pmid:5", id="then-pmid"),
-    ],
-)
-def test_a_record_is_known_by_its_doi_or_pmid(data: dict[str, Any], record_id: str) -> None:
-    assert record_of(**data).record_id == record_id
-
-
-def test_a_record_without_numbers_is_known_by_its_folded_text() -> None:
-    one = record_of(title="A Ferret", abstract="<p>It   SLEPT.</p>")
-    assert one.record_id == record_of(title="a ferret", abstract="it slept.").record_id
-    assert one.record_id != record_of(title="a ferret", abstract="it woke.").record_id
-    assert len(one.record_id.removeprefix("sha256:")) == 16
+def test_the_record_id_is_the_doi_otherwise_the_pmid_otherwise_a_hash_of_the_folded_text() -> None:
+    assert record_of(doi="10.1234/X", pmid=5).record_id == "doi:10.1234/x"
+    assert record_of(pmid=5).record_id == "pmid:5"
+    hashed = record_of(title="A Ferret", abstract="<p>It   SLEPT.</p>").record_id
+    assert hashed == record_of(title="a ferret", abstract="it slept.").record_id
+    assert hashed != record_of(title="a ferret", abstract="it woke.").record_id
+    assert len(hashed.removeprefix("sha256:")) == 16
 
 
 def test_the_content_hash_follows_title_text_and_sections() -> None:
@@ -201,7 +192,7 @@ def test_what_is_absent_is_none() -> None:
     assert record.is_open_access is None
 
 
-def test_sections_that_come_with_markup_are_read_anew() -> None:
+def test_sections_of_an_abstract_with_markup_are_replaced() -> None:
     record = record_of(abstract="<p>Aim: It slept.</p>", sections=[["Odd", 0, 8]])
     assert (record.abstract, record.sections) == ("It slept.", (Section("Aim", 0, 9),))
 
@@ -226,7 +217,7 @@ _SOURCES = st.fixed_dictionaries(
 @settings(deadline=None)
 @given(_SOURCES)
 def test_a_record_survives_json_and_reads_back_as_itself(data: dict[str, Any]) -> None:
-    """`from_dict` undoes `to_dict`, and an export is input like any other."""
+    """`from_dict` is the inverse of `to_dict`, and an exported record can be read again."""
     record = parse_record(RawRecord(file="f", line=1, data=data))
     if isinstance(record, Rejection):
         assert record.reason
