@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 
 from assistant.cases import CaseRow, Cell, tabulate_cases
-from assistant.cases.clauses import tells_of_case
-from assistant.cases.patients import read_patients
+from assistant.cases.clauses import describes_case
+from assistant.cases.patients import find_patients
 from assistant.cases.tabulate import fill_patients
 from assistant.clinical_text.quantities import find_figures
 from assistant.reading.reader import load_reader
@@ -82,8 +82,8 @@ def judge(questions: Sequence[dict[str, Any]], path: Path) -> Iterator[Judged]:
         elif is_given(question):
             continue
         else:
-            own = [sentence for sentence in split_record(record) if tells_of_case(record, sentence)]
-            cell = fill_patients(record, own, read_patients(own))["age" if column == "age" else "sex"]
+            own = [sentence for sentence in split_record(record) if describes_case(record, sentence)]
+            cell = fill_patients(record, own, find_patients(own))["age" if column == "age" else "sex"]
         yield column, judge_cell(column, cell, question), cell, question
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,10 @@ CASECITE = str(Path(sys.executable).with_name("casecite"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 Casecite = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # under nohup or "&"; the commands that tests stop inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

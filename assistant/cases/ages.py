@@ -1,7 +1,7 @@
 """The ages of a record's patients, in its words.
 
-Only what is said of a patient now counts: not a relative's age, nor that of people in general, nor the age at which
-something happened earlier, nor how old a thing is.
+Only the present age of a patient counts: not a relative's age, nor that of people in general, nor the age at an earlier
+event, nor the age of a thing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ _NUMBERS = rf"{_NUMBER}(?:(?:\s*[-–,]\s*|-?,?\s+(?:and|to|or)\s+(?:a\s+)?){_NU
 _UNIT = r"(?:years?|yrs?|months?|weeks?|days?|hours?)"
 _LONG = rf"{_NUMBERS}[\s-]*{_UNIT}(?:[\s,-]+(?:and[\s-]+)?(?:a[\s-]+half|{_NUMBER}[\s-]*{_UNIT}))?"
 _AGE = re.compile(
-    rf"\b(?:{_LONG}[\s-]*(?:old\b|of\s+age\b)"
-    rf"|(?:aged|of\s+age):?\s+(?:about\s+)?{_NUMBERS}(?:\s*{_UNIT})?\b"
+    rf"\b(?:{_LONG}[\s-]*(?:old\b|of\s+age\b)|(?:aged|of\s+age):?\s+(?:about\s+)?{_NUMBERS}(?:\s*{_UNIT})?\b"
     rf"|(?<=man\sof\s){_LONG}|(?<=\bboy\sof\s){_LONG}|(?<=\bgirl\sof\s){_LONG}"
-    r"|\d{1,3}[\s-]?(?:y/o|yo|y\.o\.)(?!\w)"
-    r"|\d{1,3}[\s-]?(?:years?|yrs?)(?=\s+(?:(?:fe)?male|man|woman|boy|girl)\b)"
+    r"|\d{1,3}[\s-]?(?:y/o|yo|y\.o\.)(?!\w)|\d{1,3}[\s-]?(?:years?|yrs?)(?=\s+(?:(?:fe)?male|man|woman|boy|girl)\b)"
     rf"|(?<=[,(]\s){_NUMBER}\s+years(?=\s*[,)])|(?<=\(){_NUMBER}\s+years(?=[,)]))",
     re.IGNORECASE,
 )
@@ -39,8 +37,7 @@ _RELATIVE = (
 )
 _POSSESSED = r"(?:his|her|their|whose|patient['’]s|child['’]s|maternal|paternal)"
 _OF_A_RELATIVE_BEFORE = re.compile(
-    rf"\b{_POSSESSED}\s+(?:[\w-]+\s+){{0,2}}{_RELATIVE}\b[^.;:]{{0,40}}$"
-    rf"|\b{_POSSESSED}\s+(?:[\w-]+\s+){{0,2}}$"
+    rf"\b{_POSSESSED}\s+(?:[\w-]+\s+){{0,2}}{_RELATIVE}\b[^.;:]{{0,40}}$|\b{_POSSESSED}\s+(?:[\w-]+\s+){{0,2}}$"
     r"|\b(?:born|delivered|delivery|donated)\b[^.;,]{0,20}\b(?:to|of|from|by)\s+an?\s+(?:[\w-]+\s+){0,2}$"
     r"|\b(?:infant|baby|neonate|newborn|son|daughter|child|kidney|liver|heart|graft|marrow)\s+(?:of|from)\s+an?\s+"
     r"(?:[\w-]+\s+){0,2}$",
@@ -49,8 +46,7 @@ _OF_A_RELATIVE_BEFORE = re.compile(
 # A mother may be a patient, and so may each of two sisters.
 _OF_A_RELATIVE_AFTER = re.compile(
     r"^[\s,]*(?:[\w-]+\s+){0,3}(?:donors?|controls?|volunteers?|subjects|father|sister|brother|son|daughter|wife"
-    r"|husband|"
-    r"aunt|uncle|cousin|nephew|niece|grand\w+)\b",
+    r"|husband|aunt|uncle|cousin|nephew|niece|grand\w+)\b",
     re.IGNORECASE,
 )
 _OF_A_THING = re.compile(
@@ -67,10 +63,9 @@ _NOT_NOW = re.compile(
 _IN_GENERAL = re.compile(
     r"\b(?:usually|commonly|typically|generally|most\s+(?:common|often|frequent)\w*|incidence|prevalence"
     r"|previous(?:ly)?\s+(?:reported|published|described)|(?:has|have)\s+(?:\w+\s+)?been\s+(?:reported|described)"
-    r"|among\s+(?:the\s+)?\d+|published|on\s+record"
-    r"|(?:(?:in|from)\s+the|medical|english|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search"
-    r"|review)\s+(?:found|identified|revealed)"
-    r"|pubmed|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects"
+    r"|among\s+(?:the\s+)?\d+|published|on\s+record|(?:(?:in|from)\s+the|medical|english"
+    r"|earlier)\s+(?:\w+\s+){0,2}literature|literature\s+(?:search|review)\s+(?:found|identified|revealed)|pubmed"
+    r"|medline|embase|databases?|search(?:ed|es)?|reported\s+in\s+the|worldwide|volunteers|healthy\s+subjects"
     r"|randomi[sz]ed|case\s+reports\s+and|should|may|might|must|can|could\s+be)\b",
     re.IGNORECASE,
 )
@@ -78,7 +73,7 @@ _IS_ONE = re.compile(r"(?:^|\b(?:an?|one|another|this|our)\s+(?:[\w-]+\s+){0,2})
 
 
 def find_ages(sentence: Sentence) -> Iterator[Span]:
-    """The ages, as figures, that a sentence gives for patients."""
+    """The ages in figures that a sentence gives for patients."""
     if is_in_general(sentence):
         return
     for match in _AGE.finditer(sentence.text):
@@ -88,7 +83,7 @@ def find_ages(sentence: Sentence) -> Iterator[Span]:
 
 
 def find_vague_ages(sentence: Sentence) -> Iterator[Span]:
-    """Words such as "infant" that a sentence has for a patient."""
+    """Words such as "infant" by which a sentence describes a patient."""
     if is_in_general(sentence):
         return
     for match in VAGUE_AGE.finditer(sentence.text):
@@ -98,10 +93,10 @@ def find_vague_ages(sentence: Sentence) -> Iterator[Span]:
 
 
 def is_in_general(sentence: Sentence) -> bool:
-    """Whether a sentence speaks of more than the case at hand."""
+    """Whether a sentence is about more than the reported case."""
     return bool(_IN_GENERAL.search(sentence.text))
 
 
 def is_of_another(span: Span) -> bool:
-    """Whether a piece of a sentence is about a relative of the patient, or a donor."""
+    """Whether a span is about a relative of the patient, or a donor."""
     return bool(_OF_A_RELATIVE_BEFORE.search(span.before) or _OF_A_RELATIVE_AFTER.match(span.after))

@@ -11,10 +11,10 @@ from assistant.clinical_text.quantities import find_figures
 from assistant.reading.sentences import Sentence
 from index.text.terms import analyse
 
-# The reader's probability from which a sentence is taken without a word that tells, and with one.
+# Minimum probability from the reader for a sentence without a cue word, and with one.
 MIN_CHANCE = 0.6
 MIN_CHANCE_WITH_CUE = 0.02
-# What words that tell an end add to it, and, for a sentence that has such words, how late it stands.
+# What cue words of an outcome add to the reader's probability, and how much the position of the sentence adds at most.
 ENDED_FOR_SURE_WEIGHT = 0.6
 ENDED_WEIGHT = 0.5
 MAY_HAVE_ENDED_WEIGHT = 0.3
@@ -23,20 +23,16 @@ MAX_FIGURE_CHARS = 90
 
 _TITLE_TAIL = re.compile(
     r"[\s:.,;–—-]*\(?\b(?:an?\s+|the\s+first\s+)?(?:(?:rare|unusual|interesting|illustrative|brief|first|two|three"
-    r"|four|five|\d+)\s+)*"
-    r"(?:case\s+(?:reports?|stud(?:y|ies)|presentation|series|descriptions?)|reports?\s+of\s+(?:an?|one|two|three"
-    r"|four|five|\d+)\s+"
-    r"cases?|letter)\b.*$",
+    r"|four|five|\d+)\s+)*(?:case\s+(?:reports?|stud(?:y|ies)|presentation|series|descriptions?)"
+    r"|reports?\s+of\s+(?:an?|one|two|three|four|five|\d+)\s+cases?|letter)\b.*$",
     re.IGNORECASE,
 )
 # What may follow the name of a condition.
 _OF_WHOM = (
-    r"(?=\s*(?:[,.;(]|$)|\s+(?:in\s+(?:an?|the|our|this|two|three|whom|which)|of\s+(?:an?"
-    r"|the)\s+(?:\S+\s+){0,2}(?:man|woman|patient)"
-    r"|was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by|based|for"
-    r"|complicat\w+|"
-    r"underwent|presented|presenting|developed|at|on|whose|following|with|secondary|due|from|to|"
-    r"\w+(?:ed|ing)\s+(?:from|by|to|in|with|after))\b)"
+    r"(?=\s*(?:[,.;(]|$)|\s+(?:in\s+(?:an?|the|our|this|two|three|whom|which)|of\s+(?:an?|the)\s+(?:\S+\s+){0,2}(?:man"
+    r"|woman|patient)|was|were|had|has|is|and\s+(?:was|were|had|his|her|the|he|she)|who|which|that|after|before|by"
+    r"|based|for|complicat\w+|underwent|presented|presenting|developed|at|on|whose|following|with|secondary|due|from"
+    r"|to|\w+(?:ed|ing)\s+(?:from|by|to|in|with|after))\b)"
 )
 _NAMES_CONDITION = tuple(
     re.compile(pattern + _OF_WHOM, re.IGNORECASE)
@@ -44,14 +40,12 @@ _NAMES_CONDITION = tuple(
         r"\bdiagnos(?:ed|is)\s+(?:(?:the|this|her|him)\s+(?:\w+\s+)?)?(?:with|as\s+having|as|of|was)\s+(?:an?\s+"
         r"|the\s+)?(?P<what>(?!made\b|established\b|confirmed\b|not\b)[^,.;()]{3,90}?)",
         r"\b(?:diagnosis|confirmed|revealed|proved|demonstrated)\s+(?:of\s+|to\s+be\s+|the\s+(?:presence"
-        r"|diagnosis)\s+of\s+)"
-        r"(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
+        r"|diagnosis)\s+of\s+)(?:an?\s+|the\s+)?(?P<what>[^,.;()]{3,90}?)",
         r"\b(?:report|describe|present)\w*\s+(?:here\s+)?(?:(?:an?|the|our"
-        r"|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?"
-        r"(?P<what>(?!an?\s|\d|\w+[\s-]year)[^,.;()]{3,90}?)",
+        r"|one)\s+)(?:\w+\s+){0,2}cases?\s+of\s+(?:an?\s+|the\s+)?(?P<what>(?!an?\s|\d|\w+[\s-]year)[^,.;()]{3,90}?)",
     )
 )
-# The illness of the patient who is reported, where the sentence tells nothing else that happened.
+# The illness of the reported patient, in a sentence without another event.
 _HAS_CONDITION = re.compile(
     r"^(?!.*\b(?:presented|admitted|developed|complain\w*|referred|suffered|underwent|died|was|were|had)\b).*?"
     r"\b(?:man|woman|boy|girl|male|female|patient|infant|child|lady|neonate)\s+(?:\(?[A-Z]\w*\)?\s+)?with\s+"
@@ -64,49 +58,39 @@ _WAS_DIAGNOSED = re.compile(
     r"|initially\s+)?diagnosed\b",
     re.IGNORECASE,
 )
-# A condition is only what has such a word in it; other names that a rule may take for one are left out.
+# A condition must contain such a word; other names that match a pattern are left out.
 _ILLNESS = re.compile(
-    r"(?:itis|[ae]mia|omas?|omata|(?<!diagn)(?<!progn)osis|pathy|algia|uria|plegia|paresis|rrhea|sia|pnea|penia"
-    r"|trophy|megaly|ectasia|plasia)\b"
-    r"|\b(?:syndromes?|diseases?|disorders?|cancers?|tumou?rs?|infections?|deficienc\w+|insufficienc\w+|failure"
-    r"|fractures?|"
-    r"ruptures?|lesions?|cysts?|aneurysms?|abscess\w*|hernia\w*|pals(?:y|ies)|injur\w+|obstruction|h(?:a)?emorrhages?"
-    r"|bleeding|"
-    r"ulcers?|stenos[ie]s|malformations?|dissections?|perforations?|embolism|infarctions?|block|arrhythmias?"
-    r"|tachycardia|toxicity|"
-    r"poisoning|intoxication|headaches?|migraine|anomal(?:y|ies)|depression|pneumonia|diabetes|epilepsy|seizures?"
-    r"|strokes?|malaria|sepsis|metastas[ei]s|asthma|hepatitis|atresia|"
-    r"diverticul\w+|mutations?|deletions?|myocarditis|shock|arrest|fistulas?|lymphomas?|melanomas?|defects?|occlusion"
-    r"|apn(?:o)?ea|"
-    r"encephalitis|encephalomyelitis|purpura|dystrophy|neoplasms?|reactions?|allerg\w+|delirium|psychosis"
-    r"|schizophrenia|jaundice)\b",
+    r"(?:itis|[ae]mia|omas?|omata|(?<!diagn)(?<!progn)osis|pathy|algia|uria|plegia|paresis|rrhea|sia|pnea|penia|trophy"
+    r"|megaly|ectasia|plasia)\b|\b(?:syndromes?|diseases?|disorders?|cancers?|tumou?rs?|infections?|deficienc\w+"
+    r"|insufficienc\w+|failure|fractures?|ruptures?|lesions?|cysts?|aneurysms?|abscess\w*|hernia\w*|pals(?:y|ies)"
+    r"|injur\w+|obstruction|h(?:a)?emorrhages?|bleeding|ulcers?|stenos[ie]s|malformations?|dissections?|perforations?"
+    r"|embolism|infarctions?|block|arrhythmias?|tachycardia|toxicity|poisoning|intoxication|headaches?|migraine"
+    r"|anomal(?:y|ies)|depression|pneumonia|diabetes|epilepsy|seizures?|strokes?|malaria|sepsis|metastas[ei]s|asthma"
+    r"|hepatitis|atresia|diverticul\w+|mutations?|deletions?|myocarditis|shock|arrest|fistulas?|lymphomas?|melanomas?"
+    r"|defects?|occlusion|apn(?:o)?ea|encephalitis|encephalomyelitis|purpura|dystrophy|neoplasms?|reactions?|allerg\w+"
+    r"|delirium|psychosis|schizophrenia|jaundice)\b",
     re.IGNORECASE,
 )
 _ENDED = re.compile(
     r"\b(?:died|dead|death|fatal|expired|recover\w*|surviv\w*|resol\w+|disappear\w*|improv\w*|discharg\w*|remission"
-    r"|cured?"
-    r"|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*|relaps\w*|went\s+home|uneventful\w*"
-    r"|subsid\w*"
-    r"|cleared|vanished|eased|relie[fv]\w*|gone|deteriorat\w*|returned\s+to\s+normal|normali[sz]\w*|lost\s+(?:this"
-    r"|the|our)\s+patient"
-    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*|complications?))\b",
+    r"|cured?|healed|free\s+of|disease[\s-]free|symptom[\s-]free|asymptomatic|regress\w*|relaps\w*|went\s+home"
+    r"|uneventful\w*|subsid\w*|cleared|vanished|eased|relie[fv]\w*|gone|deteriorat\w*|returned\s+to\s+normal"
+    r"|normali[sz]\w*|lost\s+(?:this|the|our)\s+patient|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse"
+    r"|sequel\w*|complications?))\b",
     re.IGNORECASE,
 )
 _MAY_HAVE_ENDED = re.compile(
     r"\b(?:recur\w*|remain\w*|stayed|normal|follow[\s-]?up|responded|response|alive|well|better|successful\w*"
-    r"|satisf\w+|stopped|"
-    r"ceased|no\s+(?:evidence|signs?)|came\s+down|reached|achieved)\b",
+    r"|satisf\w+|stopped|ceased|no\s+(?:evidence|signs?)|came\s+down|reached|achieved)\b",
     re.IGNORECASE,
 )
 _ENDED_FOR_SURE = re.compile(
     r"\b(?:(?:patient|he|she|man|woman|infant|boy|girl|child|who|died?)\b[^.;]*\b(?:died|recovered|was\s+discharged"
-    r"|expired|"
-    r"remain\w*\s+(?:well|free|asymptomatic|stable|disease|in)|survived|went\s+home|has\s+been\s+(?:well|free))"
-    r"|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?|fever"
-    r"|\w+itis|\w+emia)\s+"
-    r"(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)|complete(?:ly)?\s+(?:recover\w*|resol\w*"
-    r"|remission)|"
-    r"full\s+recovery|recovered\s+(?:fully|completely|uneventfully))\b",
+    r"|expired|remain\w*\s+(?:well|free|asymptomatic|stable|disease|in)|survived|went\s+home|has\s+been\s+(?:well"
+    r"|free))|(?:no|without)\s+(?:\w+\s+){0,3}?(?:recurrence|relapse|sequel\w*)|(?:symptoms?|signs?|pain|lesions?"
+    r"|fever|\w+itis|\w+emia)\s+(?:\w+\s+)?(?:resolved|disappeared|improved|subsided|cleared)"
+    r"|complete(?:ly)?\s+(?:recover\w*|resol\w*|remission)|full\s+recovery|recovered\s+(?:fully|completely"
+    r"|uneventfully))\b",
     re.IGNORECASE,
 )
 _IS_PAST = re.compile(
@@ -119,51 +103,69 @@ _TIME_UNITS = frozenset({"h", "day", "week", "month", "year", "min", "sec"})
 
 
 def find_condition(sentences: Sequence[Sentence], chances: Sequence[float]) -> list[Span]:
-    """What the case is of: what the title says, else the diagnosis in the sentence that is likeliest to tell it.
+    """The reported condition: the title, else the diagnosis in the sentence that most probably states it.
 
-    `chances` are the reader's, one for each sentence, that it tells the diagnosis.
+    `chances` are the reader's probabilities that a sentence states the diagnosis, one for each sentence.
     """
     if sentences and sentences[0].field == "title":
-        return [_trim_title(sentences[0])]
+        title = sentences[0]
+        tail = _TITLE_TAIL.search(title.text)
+        end = tail.start() if tail and tail.start() > 0 else len(title.text)
+        return [Span(title, 0, len(title.text[:end].rstrip(" .:;,-[]")) or len(title.text))]
     ranked = sorted(zip(chances, sentences, strict=True), key=lambda item: -item[0])
-    likely = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE_WITH_CUE and _tells_case(sentence)]
-    named = [span for sentence in likely if (span := _name_condition(sentence))]
-    named += [span for sentence in sentences[:2] if (span := _name_condition(sentence))]
+    likely = [sentence for chance, sentence in ranked if chance >= MIN_CHANCE_WITH_CUE and _is_event(sentence)]
+    named = [span for sentence in (*likely, *sentences[:2]) if (span := _name_condition(sentence))]
     if named:
         return named[:1]
-    best = [s for chance, s in ranked if chance >= MIN_CHANCE and _tells_case(s) and _ILLNESS.search(s.text)]
+    best = [s for chance, s in ranked if chance >= MIN_CHANCE and _is_event(s) and _ILLNESS.search(s.text)]
     return [Span(sentence, 0, len(sentence.text)) for sentence in best[:1]]
 
 
-def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_several: bool) -> list[Span]:
-    """How it ended: the sentence likeliest to tell, or its clauses that do; of several patients the whole sentence.
+def _name_condition(sentence: Sentence) -> Span | None:
+    """The condition that a sentence names: with a word for an illness, or an abbreviation after "diagnosed with"."""
+    for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:], _HAS_CONDITION):
+        match = pattern.search(sentence.text)
+        if match and (_ILLNESS.search(match["what"]) or (pattern is _NAMES_CONDITION[0] and match["what"].isupper())):
+            return Span(sentence, *match.span("what"))
+    return None
 
-    `chances` are the reader's, one for each sentence, that it tells the outcome.
+
+def names_diagnosis(sentence: Sentence) -> bool:
+    """Whether a sentence states a diagnosis."""
+    return bool(_WAS_DIAGNOSED.search(sentence.text) or _NAMES_CONDITION[0].search(sentence.text))
+
+
+def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_several: bool) -> list[Span]:
+    """The outcome: the clauses that state it in the most probable sentence; for several patients the whole sentence.
+
+    `chances` are the reader's probabilities that a sentence states the outcome, one for each sentence. What does not
+    fit in a cell ends with the last clause that states an outcome.
     """
     last = max(1, len(sentences) - 1)
     scored = [
-        (chance + _weigh_end(sentence) + LATE_WEIGHT * place / last, place, sentence)
+        (chance + cue_weight + LATE_WEIGHT * place / last, place, sentence)
         for place, (sentence, chance) in enumerate(zip(sentences, chances, strict=True))
-        if sentence.field == "abstract" and _weigh_end(sentence) and _tells_case(sentence)
+        if sentence.field == "abstract" and (cue_weight := _score_outcome_cues(sentence)) and _is_event(sentence)
     ]
     score, _, best = max(scored, default=(0.0, 0, None))
     if best is None or score < MIN_CHANCE:
         return []
-    return [Span(best, 0, len(best.text))] if are_several else [_cut_outcome(best)]
+    if are_several:
+        return [Span(best, 0, len(best.text))]
+    clauses = list(find_clauses(best))
+    stating = [clause for clause in clauses if _ENDED.search(clause.text) or _MAY_HAVE_ENDED.search(clause.text)]
+    ended = [clause for clause in stating if not _WHEN.match(clause.text)] or clauses
+    rest = Span(best, ended[0].start, clauses[-1].end)
+    return [rest if len(rest.text) <= MAX_CELL_CHARS else Span(best, rest.start, ended[-1].end)]
 
 
-def tells_outcome(sentence: Sentence) -> bool:
-    """Whether a sentence leaves no doubt that it tells how it ended."""
+def states_outcome(sentence: Sentence) -> bool:
+    """Whether a sentence certainly states the outcome."""
     return bool(_ENDED_FOR_SURE.search(sentence.text)) and not is_in_general(sentence)
 
 
-def names_diagnosis(sentence: Sentence) -> bool:
-    """Whether a sentence says what was diagnosed."""
-    return bool(_WAS_DIAGNOSED.search(sentence.text) or _NAMES_CONDITION[0].search(sentence.text))
-
-
-def _weigh_end(sentence: Sentence) -> float:
-    """What the words of a sentence add to the reader's probability that it tells the outcome; 0 if none does."""
+def _score_outcome_cues(sentence: Sentence) -> float:
+    """What the words of a sentence add to the reader's probability that it states the outcome; 0 without a cue."""
     weights = (
         (_ENDED_FOR_SURE, ENDED_FOR_SURE_WEIGHT),
         (_ENDED, ENDED_WEIGHT),
@@ -172,76 +174,47 @@ def _weigh_end(sentence: Sentence) -> float:
     return next((weight for pattern, weight in weights if pattern.search(sentence.text)), 0.0)
 
 
-def _tells_case(sentence: Sentence) -> bool:
-    """Whether a sentence tells what happened, not what is so in general."""
+def _is_event(sentence: Sentence) -> bool:
+    """Whether a sentence states what happened, not what is true in general."""
     return bool(_IS_PAST.search(sentence.text)) and not is_in_general(sentence)
 
 
 def find_key_number(sentence: Sentence, question: str | None) -> list[Span]:
-    """The figure of a sentence that is most telling for a question, with the words around it; nothing without one."""
+    """The most relevant figure of a sentence for a question, with the words around it; nothing without a figure.
+
+    It is the one with most words of the question around it, then with a unit other than of time, then with any unit.
+    """
     ages = [(age.start, age.end) for age in find_ages(sentence)]
     asked = set(analyse(question or ""))
     found = [
         span
         for match in _FIGURE.finditer(sentence.text)
         if not _YEAR.match(match[0]) and not any(start <= match.start() < end for start, end in ages)
-        if (span := _around(sentence, match.start(), match.end()))
+        if (span := _add_context(sentence, match.start(), match.end()))
     ]
-    if not found:
-        return []
-    return [max(found, key=lambda span: (_telling(span, asked), -span.start))]
+
+    def relevance(span: Span) -> tuple[int, int, int]:
+        units = {unit for _, unit in find_figures(span.text)} - {None}
+        unit_score = 2 * bool(units - _TIME_UNITS) + bool(units & _TIME_UNITS)
+        return len(asked.intersection(analyse(span.text))), unit_score, -span.start
+
+    return [max(found, key=relevance)] if found else []
 
 
-def _telling(span: Span, asked: set[str]) -> tuple[int, int]:
-    """How much a figure tells: the words of the question around it, then whether it measures anything but time."""
-    units = {unit for _, unit in find_figures(span.text)}
-    return len(asked.intersection(analyse(span.text))), 2 * bool(units - _TIME_UNITS - {None}) + bool(
-        units & _TIME_UNITS
-    )
-
-
-def _around(sentence: Sentence, start: int, end: int) -> Span | None:
-    """The words around a figure, up to the next comma or the end of its clause."""
+def _add_context(sentence: Sentence, start: int, end: int) -> Span | None:
+    """A figure with the words around it, up to the next comma or the end of its clause, in about MAX_FIGURE_CHARS."""
     clause = next((c for c in find_clauses(sentence) if c.start <= start and end <= c.end), None)
     if clause is None:
         return None
     text = sentence.text
-    first = max([0, *(stop.end() for stop in re.finditer(r",\s|[(\[](?!.*[)\]])", text[clause.start : start]))])
-    last = re.search(r",\s|[)\];]", text[end : clause.end])
-    end_of_words = end + last.start() if last else clause.end
-    return _narrow(Span(sentence, clause.start + first, end_of_words), start, end)
-
-
-def _narrow(span: Span, start: int, end: int) -> Span:
-    """The span cut at words to about MAX_FIGURE_CHARS around what stands from `start` to `end`."""
-    if span.end - span.start <= MAX_FIGURE_CHARS:
-        return span
-    text, room = span.sentence.text, (MAX_FIGURE_CHARS - (end - start)) // 2
-    first = span.start if start - span.start <= room else text.find(" ", start - room, start) + 1 or start
-    last = span.end if span.end - end <= room else text.rfind(" ", end, end + room)
-    return Span(span.sentence, first, max(last, end))
-
-
-def _trim_title(title: Sentence) -> Span:
-    """The title without "a case report" and its stop."""
-    tail = _TITLE_TAIL.search(title.text)
-    end = tail.start() if tail and tail.start() > 0 else len(title.text)
-    return Span(title, 0, len(title.text[:end].rstrip(" .:;,-[]")) or len(title.text))
-
-
-def _name_condition(sentence: Sentence) -> Span | None:
-    """The condition that a sentence names, an illness by its words, or an abbreviation after "diagnosed with"."""
-    for pattern in (_NAMES_CONDITION[0], _WAS_DIAGNOSED, *_NAMES_CONDITION[1:], _HAS_CONDITION):
-        match = pattern.search(sentence.text)
-        if match and (_ILLNESS.search(match["what"]) or (pattern is _NAMES_CONDITION[0] and match["what"].isupper())):
-            return Span(sentence, *match.span("what"))
-    return None
-
-
-def _cut_outcome(sentence: Sentence) -> Span:
-    """The sentence from its first clause that tells an end on; of what is too long for a cell, to the last such."""
-    clauses = list(find_clauses(sentence))
-    tells = [clause for clause in clauses if _ENDED.search(clause.text) or _MAY_HAVE_ENDED.search(clause.text)]
-    ended = [clause for clause in tells if not _WHEN.match(clause.text)] or clauses
-    rest = Span(sentence, ended[0].start, clauses[-1].end)
-    return rest if len(rest.text) <= MAX_CELL_CHARS else Span(sentence, rest.start, ended[-1].end)
+    stops = re.finditer(r",\s|[(\[](?!.*[)\]])", text[clause.start : start])
+    first = clause.start + max((stop.end() for stop in stops), default=0)
+    stop = re.search(r",\s|[)\];]", text[end : clause.end])
+    last = end + stop.start() if stop else clause.end
+    if last - first > MAX_FIGURE_CHARS:
+        room = (MAX_FIGURE_CHARS - (end - start)) // 2
+        if start - first > room:
+            first = text.find(" ", start - room, start) + 1 or start
+        if last - end > room:
+            last = max(text.rfind(" ", end, end + room), end)
+    return Span(sentence, first, last)

@@ -1,4 +1,4 @@
-"""What a chat model writes into a row of the case table. It drafts; a cell counts where its record says so."""
+"""Cells of the case table drafted by a chat model; a cell is used only if its record states it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError, field_vali
 
 from assistant.cases.ages import is_in_general, is_of_another
 from assistant.cases.clauses import Span
-from assistant.cases.patients import read_patients
+from assistant.cases.patients import find_patients
 from assistant.cases.types import COLUMNS, CaseRow, Cell, ColumnName
 from assistant.generation.chat_models import ChatModel, ChatModelError, ModelRequest, count_tokens
 from assistant.generation.prompting import render_evidence
@@ -34,25 +34,25 @@ _DESCRIPTIONS: Mapping[ColumnName, str] = {
     "key_number": "the most telling figure of the outcome, with its unit",
 }
 _OF_THE_PATIENT: frozenset[ColumnName] = frozenset({"age", "sex"})
-_SAYS_NOTHING = frozenset({"", "-", "n/a", "none", "null", "not stated", "not reported", "unknown", "not mentioned"})
+_NO_VALUE = frozenset({"", "-", "n/a", "none", "null", "not stated", "not reported", "unknown", "not mentioned"})
 
 
 class DraftCell(BaseModel):
-    """A cell as a model wrote it: its text, and the keys of the sentences that it names."""
+    """A cell as a model wrote it: its text, and the keys of the sentences that it cites."""
 
     text: str = ""
     keys: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("sentence", "sentences", "key", "keys"))
 
     @field_validator("text", mode="before")
     @classmethod
-    def _takes_numbers(cls, value: Any) -> str:
+    def _accept_numbers(cls, value: Any) -> str:
         if not isinstance(value, str | int | float):
             raise ValueError("the text of a cell is text")
         return clean_line(str(value))
 
     @field_validator("keys", mode="before")
     @classmethod
-    def _takes_one(cls, value: Any) -> tuple[str, ...]:
+    def _accept_one_key(cls, value: Any) -> tuple[str, ...]:
         keys = value if isinstance(value, list) else [value]
         return tuple(str(key).strip("[] ").casefold() for key in keys if key is not None)
 
@@ -60,10 +60,10 @@ class DraftCell(BaseModel):
 def write_cells(
     sentences: Sequence[Sentence], row: CaseRow, chat_model: ChatModel, reader: Reader
 ) -> tuple[CaseRow, int]:
-    """The row with what the model writes and the record says, and how many of its cells the record does not say.
+    """The row with the model's cells that the record states, and how many of its cells the record does not state.
 
     Raises:
-        ChatModelError: the model fails, or what it writes is no row.
+        ChatModelError: the model fails, or does not write a row.
     """
     offered = [
         as_evidence(row.record, sentence, key=f"e{place}", score=0.0) for place, sentence in enumerate(sentences, 1)
@@ -71,7 +71,7 @@ def write_cells(
     drafts = _ask(_request(offered, chat_model), chat_model)
     support, cells, dropped = SupportFinder(reader), dict(row.cells), 0
     for name, draft in drafts.items():
-        if draft.text.strip(". ").casefold() in _SAYS_NOTHING:
+        if draft.text.strip(". ").casefold() in _NO_VALUE:
             continue
         checked = _check(draft, offered, support)
         if checked is None:
@@ -82,7 +82,7 @@ def write_cells(
 
 
 def _request(offered: Sequence[Evidence], chat_model: ChatModel) -> ModelRequest:
-    """The request for the cells of a record, with as many of its sentences, from the first on, as the window takes."""
+    """The request for the cells of a record, with as many of its first sentences as fit in the model's window."""
     prompt = load_prompt("case_table")
     columns = "; ".join(f"{column.name} ({_DESCRIPTIONS[column.name]})" for column in COLUMNS)
     for count in range(len(offered), 0, -1):
@@ -90,26 +90,26 @@ def _request(offered: Sequence[Evidence], chat_model: ChatModel) -> ModelRequest
         if count_tokens(messages) <= chat_model.max_prompt_tokens:
             return ModelRequest("case_table", prompt.version, messages)
     raise ChatModelError(
-        f"the chat model {chat_model.name} takes only {chat_model.window} tokens, too few for any record",
-        remedy="set CASECITE_LLM_WINDOW if it takes more",
+        f"the window of the chat model {chat_model.name} is {chat_model.window} tokens, too few for any record",
+        remedy="set CASECITE_LLM_WINDOW if it is larger",
     )
 
 
 def _ask(request: ModelRequest, chat_model: ChatModel) -> dict[ColumnName, DraftCell]:
-    """What the model writes, up to the end of the first row in it."""
+    """The first row that the model writes; the stream is closed at its end."""
     text = ""
     with closing(chat_model.stream(request)) as pieces:
         for piece in pieces:
             text += piece
             if "}" in piece and (drafts := parse_cells(text)) is not None:
                 return drafts
-    raise ChatModelError(f"the chat model {chat_model.name} writes no row as JSON", remedy="try another CASECITE_LLM")
+    raise ChatModelError(f"the chat model {chat_model.name} wrote no row as JSON", remedy="try another CASECITE_LLM")
 
 
 def parse_cells(text: str) -> dict[ColumnName, DraftCell] | None:
-    """The first JSON object in a text that has columns of the table, whatever stands around it; None without one.
+    """The first JSON object in a text that has columns of the table, whatever surrounds it; None without one.
 
-    A cell may be an object with text and keys, or the text alone. One that has another form is left out.
+    A cell may be an object with text and keys, or the text alone. A cell of another form is left out.
     """
     for start in (place for place, letter in enumerate(text) if letter == "{"):
         try:
@@ -134,7 +134,7 @@ def _as_drafts(found: Mapping[str, Any]) -> Iterator[tuple[ColumnName, DraftCell
 
 
 def _check(draft: DraftCell, offered: Sequence[Evidence], support: SupportFinder) -> Cell | None:
-    """The cell where the record says it: as claims are checked, and every word of it stands in the sentences."""
+    """The cell if the record states it: it passes the check of claims, and its sentences contain all of its words."""
     cited = [item for item in offered if item.key in draft.keys]
     verdict = support.judge(draft.text, cited) if cited else support.search(draft.text, offered)
     words = set(analyse(draft.text))
@@ -144,8 +144,8 @@ def _check(draft: DraftCell, offered: Sequence[Evidence], support: SupportFinder
 
 
 def _is_of_the_patient(cell: Cell, sentences: Sequence[Sentence]) -> bool:
-    """Whether an age or sex is, to the letter, that of the one patient of a record."""
-    if read_patients(sentences).are_several:
+    """Whether an age or sex is, word for word, that of the only patient of a record."""
+    if find_patients(sentences).are_several:
         return False
     quote = cell.sources[0].quote
     start = quote.find(cell.text)

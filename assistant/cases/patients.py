@@ -1,7 +1,7 @@
-"""Who the patients of a record are: their number, ages and sex, in the record's words.
+"""The patients of a record: their number, ages and sexes, in the record's words.
 
-Where a record tells of several patients, what it says of them is given side by side or not at all: never the age of
-one beside the sex of another.
+For several patients the ages and sexes are given in one order or not at all: the age of one patient is never combined
+with the sex of another.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ _ANY_SEX = re.compile(
     r"\b(?:(?:fe)?males?|man|men|woman|women|boys?|girls?|brothers|sisters|gentleman|lady)\b", re.IGNORECASE
 )
 _PRONOUN = re.compile(r"\b(?:(?P<male>he|his|him|himself)|(?P<female>she|her|hers|herself))\b", re.IGNORECASE)
-# Of one patient's presentation: what else a sentence says of it begins here.
+# Where the introduction of one patient ends.
 _GOES_ON = re.compile(r"\b(?:whose|his|her|who|with|was|were|had|has|presented|and|in\s+whom)\b|[.;:()]", re.IGNORECASE)
 _INTRODUCES = re.compile(
     r"(?:^|\b(?:an?|one|another|other|two|three|four|five|both|(?:case|patient)\s+\w+|and|women|men|boys|girls"
-    r"|patients|"
-    r"children|siblings|brothers|sisters)\b)[\s,:(.]*(?:(?!the\b|this\b)[\w-]+\s+){0,3}$",
+    r"|patients|children|siblings|brothers|sisters)\b)[\s,:(.]*(?:(?!the\b|this\b)[\w-]+\s+){0,3}$",
     re.IGNORECASE,
 )
 _PEOPLE = (
@@ -40,8 +39,7 @@ _COUNT = re.compile(
 )
 _REPORTS = re.compile(
     r"\b(?:we|here(?:in|by)?|this|authors?)\b.*\b(?:report|describe|present|encounter|treat|observ|stud|review"
-    r"|discuss)\w*"
-    r"|\b(?:is|are|were)\s+(?:reported|described|presented|treated|observed)\b|\b(?:in|by)\s*$",
+    r"|discuss)\w*|\b(?:is|are|were)\s+(?:reported|described|presented|treated|observed)\b|\b(?:in|by)\s*$",
     re.IGNORECASE,
 )
 _IS_PART = re.compile(
@@ -49,9 +47,8 @@ _IS_PART = re.compile(
 )
 _NAMES_SEVERAL = re.compile(
     r"\b(?:(?:second|third|the\s+other|each)\s+patient|both\s+(?:patients|cases)|^(?:the|our|all)\s+patients|(?:case"
-    r"|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b"
-    r"|(?:these|all|our|the)\s+(?:two|three|four|five)\s+(?:patients|cases|children|women|men|infants)"
-    r"|(?:he|she)\s+too)\b",
+    r"|patient)\s+(?:no\.?\s*)?(?:[1-9]|one|two|[A-D])\b|(?:these|all|our|the)\s+(?:two|three|four|five)\s+(?:patients"
+    r"|cases|children|women|men|infants)|(?:he|she)\s+too)\b",
     re.IGNORECASE,
 )
 
@@ -64,30 +61,30 @@ _A_PAIR = re.compile(
 
 
 class Patient(NamedTuple):
-    """A patient as a record presents one: an age, or a phrase of several ages, and the word for the sex beside it."""
+    """A patient as introduced in a record: an age, or a phrase of several ages, and the word for the sex next to it."""
 
     age: Span
     sex: Span | None
 
 
 class Patients(NamedTuple):
-    """The patients of a record; `phrase` is its own for how many, where there are several and it says so."""
+    """The patients of a record; `phrase` is the record's phrase for how many there are, such as "two women"."""
 
     presented: tuple[Patient, ...]
     phrase: Span | None
     are_several: bool
 
 
-def read_patients(sentences: Sequence[Sentence]) -> Patients:
-    """The patients whom sentences present: those of a record, without what was known before."""
+def find_patients(sentences: Sequence[Sentence]) -> Patients:
+    """The patients whom the sentences of a record introduce."""
     presented: dict[tuple[tuple[str, str], ...], Patient] = {}
     for age in (age for sentence in sentences for age in find_ages(sentence)):
-        key = _read_age(age)
+        key = _parse_age(age)
         known = presented.get(key)
         if known is None and (not presented or _INTRODUCES.search(age.before)):
-            presented[key] = Patient(age, _find_sex_beside(age))
+            presented[key] = Patient(age, _find_sex_next_to(age))
         elif known is not None and known.sex is None:
-            presented[key] = Patient(known.age, _find_sex_beside(age))
+            presented[key] = Patient(known.age, _find_sex_next_to(age))
     count = next((found for sentence in sentences if (found := _find_count(sentence))), None)
     are_several = len(presented) > 1 or any(len(key) > 1 for key in presented)
     names_several = any(_NAMES_SEVERAL.search(sentence.text) for sentence in sentences if not is_in_general(sentence))
@@ -95,7 +92,7 @@ def read_patients(sentences: Sequence[Sentence]) -> Patients:
 
 
 def find_age(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
-    """The age of the patient, or those of several, in the order in which they are presented."""
+    """The age of the patient, or the ages of several, in the order in which they are introduced."""
     ages = [patient.age for patient in patients.presented]
     if not patients.are_several:
         return ages or [age for sentence in sentences for age in find_vague_ages(sentence)][:1]
@@ -106,17 +103,16 @@ def find_age(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
 
 def find_sex(sentences: Sequence[Sentence], patients: Patients) -> list[Span]:
     """The word for the sex of the patient, or those of several in the order of their ages."""
-    beside = [patient.sex for patient in patients.presented]
-    known = [sex for sex in beside if sex is not None]
+    known = [patient.sex for patient in patients.presented if patient.sex is not None]
     if patients.are_several:
-        if len(known) == len(beside) and find_age(sentences, patients):
+        if len(known) == len(patients.presented) and find_age(sentences, patients):
             return known
         return _find_sex_of_several(sentences, patients.phrase)
     return known[:1] or _find_only_sex(sentences)
 
 
 def _find_sex_of_several(sentences: Sequence[Sentence], count: Span | None) -> list[Span]:
-    """The words for the sexes of two patients who are named together, or the one word for all of several."""
+    """The word for the sex of all patients, or the words for two patients who are named together."""
     if count and (found := _ANY_SEX.search(count.text)):
         return [Span(count.sentence, count.start + found.start(), count.start + found.end())]
     pairs = [(sentence, pair) for sentence in sentences if (pair := _A_PAIR.search(sentence.text))]
@@ -124,7 +120,7 @@ def _find_sex_of_several(sentences: Sequence[Sentence], count: Span | None) -> l
 
 
 def _find_only_sex(sentences: Sequence[Sentence]) -> list[Span]:
-    """The first word for the patient's sex, where all such words of the sentences are of one sex."""
+    """The first word for the patient's sex, if all such words of the sentences agree."""
     for pattern in (_SEX, _PRONOUN):
         found = [
             (match.lastgroup, Span(sentence, *match.span()))
@@ -138,8 +134,8 @@ def _find_only_sex(sentences: Sequence[Sentence]) -> list[Span]:
     return []
 
 
-def _find_sex_beside(age: Span) -> Span | None:
-    """The word for the sex after an age and before the next thing that is said, or else shortly before the age."""
+def _find_sex_next_to(age: Span) -> Span | None:
+    """The word for the sex after an age, within the introduction of the patient, or else shortly before the age."""
     stop = _GOES_ON.search(age.after)
     if after := _ANY_SEX.search(age.after[: stop.start() if stop else None]):
         return Span(age.sentence, age.end + after.start(), age.end + after.end())
@@ -149,7 +145,7 @@ def _find_sex_beside(age: Span) -> Span | None:
 
 
 def _find_count(sentence: Sentence) -> Span | None:
-    """How many patients a sentence reports: a title does, and one that says that they are reported, or begins so."""
+    """The number of patients that a sentence reports: in a title, at its start, or after a word such as "report"."""
     if is_in_general(sentence):
         return None
     for match in _COUNT.finditer(sentence.text):
@@ -162,11 +158,11 @@ def _find_count(sentence: Sentence) -> Span | None:
 
 
 def _is_of_several(age: Span, phrase: Span | None) -> bool:
-    """Whether an age is a list of ages, or stands in the phrase for how many patients there are."""
-    return len(_read_age(age)) > 1 or (phrase is not None and age.is_within(phrase))
+    """Whether an age is a list of ages, or part of the phrase for how many patients there are."""
+    return len(_parse_age(age)) > 1 or (phrase is not None and age.is_within(phrase))
 
 
-def _read_age(age: Span) -> tuple[tuple[str, str], ...]:
-    """The ages of a phrase as figures with their units; 6 years and 3 months are one age, known by its years."""
+def _parse_age(age: Span) -> tuple[tuple[str, str], ...]:
+    """The ages of a phrase as (number, unit); "6 years and 3 months" is one age, identified by its years."""
     figures = tuple((number, unit or "year") for number, unit in find_figures(age.text))
     return figures[:1] if len({unit for _, unit in figures}) == len(figures) else figures

@@ -1,4 +1,4 @@
-"""Where a patient was cared for, and in which country, in the record's words."""
+"""The setting of care and the country, in the record's words."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ _COUNTRIES = (
 )
 _NAMED = r"(?:[A-Z][\w'’.-]+\s+(?:(?:of|and|for|the|de|del)\s+)*)*"
 _KIND = (
-    r"(?:(?:tertiary|secondary|primary|university|teaching|general|psychiatric|rural|district|community|regional|local|"
-    r"referral|specialist|private|military|children['’]s|maternity|pediatric|paediatric|orthopa?edic|dermatology"
-    r"|oncology|"
-    r"outpatient|eye|dental|surgical|medical|neurology|rheumatology|care)\s+)"
+    r"(?:(?:tertiary|secondary|primary|university|teaching|general|psychiatric|rural|district|community|regional|local"
+    r"|referral|specialist|private|military|children['’]s|maternity|pediatric|paediatric|orthopa?edic|dermatology"
+    r"|oncology|outpatient|eye|dental|surgical|medical|neurology|rheumatology|care)\s+)"
 )
 _CARE = re.compile(
     rf"\b(?:(?:{_NAMED}|{_KIND}*)(?:(?:(?:neonatal|coronary|cardiac|neuro|medical"
@@ -38,36 +37,31 @@ _CARE = re.compile(
     r"nursing\s+home|hospice)"
     rf"|{_KIND}+(?:hospital|clinic|centre|center|department|ward|outpatients)\b"
     r"|(?:[A-Z][\w'’.-]+\s+)(?:(?:(?:of|and|for|the)\s+)*[A-Z][\w'’.-]+\s+)*(?:Hospital|Infirmary|Clinic"
-    r"|Medical\s+Cent(?:er|re))"
-    r"(?:\s+(?:of|in)\s+(?:[A-Z]\w+\s?)+(?<!\s))?"
-    r"|(?:N|P|S|M)?ICUs?|operating\s+(?:room|theat(?:er|re)))\b"
+    r"|Medical\s+Cent(?:er|re))(?:\s+(?:of|in)\s+(?:[A-Z]\w+\s?)+(?<!\s))?|(?:N|P|S|M)?ICUs?|operating\s+(?:room"
+    r"|theat(?:er|re)))\b"
 )
 _IS_CARED_FOR = re.compile(
     r"\b(?:admi\w+|presented|referred|brought|came|taken|seen|transferred|hospitali[sz]ed|treated|managed|visited"
-    r"|attended"
-    r"|evaluated|consulted|reached|entered|rushed|carried|arrived|sent|kept|cared|stay\w*|in)\b",
+    r"|attended|evaluated|consulted|reached|entered|rushed|carried|arrived|sent|kept|cared|stay\w*|in)\b",
     re.IGNORECASE,
 )
 _COUNTRY = re.compile(
     rf"\b(?:in|from|of)\s+(?P<place>(?:(?:[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est)(?:ern|east|west)?(?:ern)?\s+"
-    rf"|[Cc]entral\s+|[Rr]ural\s+"
-    rf"|[A-Z][a-z]+,\s+)?(?:{_COUNTRIES}))\b(?!\s*(?:disease|fever|pig|virus))"
+    rf"|[Cc]entral\s+|[Rr]ural\s+|[A-Z][a-z]+,\s+)?(?:{_COUNTRIES}))\b(?!\s*(?:disease|fever|pig|virus))"
 )
 _TRAVELS = re.compile(
     r"\b(?:travel\w*|return\w*|trip\w*|visit\w*|holiday\w*|vacation\w*|journey\w*|born|originat\w*|emigrat\w*"
-    r"|immigrat\w*|"
-    r"import\w*|endemic|common|outbreak\w*|epidemic\w*|pandemic\w*|descent|first\s+appear\w*|population|people"
-    r"|patients)\b"
-    r"[^,;]{0,50}$",
+    r"|immigrat\w*|import\w*|endemic|common|outbreak\w*|epidemic\w*|pandemic\w*|descent|first\s+appear\w*|population"
+    r"|people|patients)\b[^,;]{0,50}$",
     re.IGNORECASE,
 )
 
 
 def find_setting(sentences: Sequence[Sentence]) -> list[Span]:
-    """The first place of care and the country, where the sentences tell them."""
-    telling = [sentence for sentence in sentences if not is_in_general(sentence)]
-    care = next((span for sentence in telling for span in _find_care(sentence)), None)
-    country = next((span for sentence in telling for span in _find_country(sentence)), None)
+    """The first place of care and the first country that the sentences name for the patient."""
+    of_case = [sentence for sentence in sentences if not is_in_general(sentence)]
+    care = next((span for sentence in of_case for span in _find_care(sentence)), None)
+    country = next((span for sentence in of_case for span in _find_country(sentence)), None)
     return [span for span in (care, country) if span and not (span is country and care and span.text in care.text)]
 
 

@@ -1,7 +1,7 @@
-"""What was given or done, with its dose and duration, in the record's words.
+"""Treatments with their dose and duration, in the record's words.
 
-A dose is one of a treatment, not a laboratory value: it is in the same clause as a drug or a word such as "received",
-and it is not per volume.
+A quantity counts as a dose, not a laboratory value, if its clause has a drug or a word such as "received" and it is not
+per volume.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from assistant.reading.sentences import Sentence
 from assistant.verification.facts import extract_facts
 
 MAX_PIECES = 3
-# The reader's probability from which a sentence without a dose is taken to tell the treatment.
+# Minimum probability from the reader for a clause without a dose, and for one that names a drug.
 MIN_CHANCE = 0.4
 MIN_CHANCE_WITH_DRUG = 0.15
 LONG_CLAUSE_CHARS = 80
@@ -37,23 +37,20 @@ _ABOUT = (
 )
 _THERAPY = r"(?:treatment|therapy|administration|use|application|infusion|exposure|ingestion|chemotherapy)"
 _DURATION = re.compile(
-    rf"\b(?:for|over|during)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}"
-    rf"|\b{_NUMBER}[\s-](?:hour|day|week|month|year)s?['’]?[\s-](?:course|regimen|{_THERAPY})\b"
-    rf"|\b(?:after|following)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}['’]?(?:\s+of\s+"
-    rf"|\s+(?=(?:[\w-]+\s+){{0,3}}{_THERAPY}\b))",
+    rf"\b(?:for|over|during)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}|\b{_NUMBER}[\s-](?:hour|day|week|month"
+    rf"|year)s?['’]?[\s-](?:course|regimen|{_THERAPY})\b|\b(?:after"
+    rf"|following)\s+{_ABOUT}{_NUMBER}[\s-]?{_TIME}['’]?(?:\s+of\s+|\s+(?=(?:[\w-]+\s+){{0,3}}{_THERAPY}\b))",
     re.IGNORECASE,
 )
-# How long after its beginning something happened: the treatment had lasted so long.
+# The time from the start of a treatment to an event is the duration of the treatment so far.
 _SINCE_START = re.compile(
     rf"\b{_NUMBER}[\s-]?{_TIME}\s+(?:after|following|into)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:start\w*|initiat\w*|begin\w*"
-    rf"|commenc\w*|"
-    rf"introduc\w*|taking|receiving|{_THERAPY})\b",
+    rf"|commenc\w*|introduc\w*|taking|receiving|{_THERAPY})\b",
     re.IGNORECASE,
 )
 _GIVEN = (
     r"(?:treated|managed|started|commenced|begun|put|placed|maintained|kept|given|administered|received|prescribed"
-    r"|operated"
-    r"|infused|injected|transfused|taking|taken|took|underwent|undergone|receiving)"
+    r"|operated|infused|injected|transfused|taking|taken|took|underwent|undergone|receiving)"
 )
 _IS_GIVEN = re.compile(
     rf"\b(?:{_GIVEN}|treatment|therapy|dos(?:e|es|age)|regimen|chemotherapy|infusion|injections?|withdrawn|stopped|"
@@ -63,19 +60,16 @@ _IS_GIVEN = re.compile(
 )
 _GIVES = re.compile(
     r"\b(?:patients?|he|she|man|woman|boy|girl|infant|child|who|they|(?:fe)?male)\s+(?:(?:was|were|is|had|has|been"
-    r"|\w+ly|then|"
-    r"also|already|started|began|begun)\s+){0,3}(?:treated\s+(?:with|by)|managed\s+with|started\s+on|placed\s+on"
-    r"|put\s+on|"
-    r"maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken(?!\s+to\b)|underwent|undergone"
-    r"|on)\s+(?=\S)"
-    r"|^(?:was\s+|were\s+)?(?:treated\s+(?:with|by)|given|prescribed|received|underwent)\s+(?=\S)",
+    r"|\w+ly|then|also|already|started|began|begun)\s+){0,3}(?:treated\s+(?:with|by)|managed\s+with|started\s+on"
+    r"|placed\s+on|put\s+on|maintained\s+on|kept\s+on|given|prescribed|received|receiving|taking|took|taken(?!\s+to\b)"
+    r"|underwent|undergone|on)\s+(?=\S)|^(?:was\s+|were\s+)?(?:treated\s+(?:with|by)|given|prescribed|received"
+    r"|underwent)\s+(?=\S)",
     re.IGNORECASE,
 )
-# The words before a dose that may name what it is of.
+# The words before a dose that may name its drug.
 _NAME_BEFORE = re.compile(
     r"(?:(?<![\w/.'’-])(?!(?:with|of|on|to|by|in|for|and|the|an?|was|were|took|received|given|taking|receiving|dose"
-    r"|doses|than)\b)"
-    r"[\w/.'’-]+[\s(]+){1,4}$",
+    r"|doses|than)\b)[\w/.'’-]+[\s(]+){1,4}$",
     re.IGNORECASE,
 )
 _LONG_AGO = re.compile(
@@ -85,32 +79,33 @@ _LONG_AGO = re.compile(
 
 
 def find_interventions(sentences: Sequence[Sentence], chances: Sequence[float]) -> list[Span]:
-    """The clauses that tell what was given, in the order of the text: those with a dose, and the one likeliest to.
+    """The clauses that state a treatment, in the order of the text: those with a dose, and the most probable one.
 
-    `chances` are the reader's, one for each sentence, that it tells how the patient was treated.
+    `chances` are the reader's probabilities that a sentence states the treatment, one for each sentence.
     """
-    told = [
+    stated = [
         (chance, clause)
         for sentence, chance in zip(sentences, chances, strict=True)
         if sentence.field == "abstract" and not is_in_general(sentence)
         for clause in find_clauses(sentence)
-        if _is_given(clause.text)
+        if _IS_GIVEN.search(clause.text) or extract_facts(clause.text).has_drug
     ]
-    dosed = [(chance, clause) for chance, clause in told if _DOSE.search(clause.text)]
+    dosed = [(chance, clause) for chance, clause in stated if _DOSE.search(clause.text)]
     likely = [
         (chance, clause)
-        for chance, clause in told
-        if chance >= _needed_chance(clause.text) and not _LONG_AGO.search(clause.text)
+        for chance, clause in stated
+        if chance >= (MIN_CHANCE_WITH_DRUG if extract_facts(clause.text).has_drug else MIN_CHANCE)
+        and not _LONG_AGO.search(clause.text)
     ]
     ranked = sorted(likely, key=lambda item: -item[0])[:1] + sorted(dosed, key=lambda item: -item[0])
     if not dosed:
-        ranked += sorted((item for item in told if _lasts(item[1].text)), key=lambda item: -item[0])
+        ranked += sorted((item for item in stated if _has_duration(item[1].text)), key=lambda item: -item[0])
     chosen = list(dict.fromkeys(clause for _, clause in ranked))[:MAX_PIECES]
     return sorted(map(_cut, chosen), key=lambda piece: (piece.sentence.start, piece.start))
 
 
 def find_dosed_drug(sentence: Sentence) -> str | None:
-    """The name of a drug whose dose a sentence gives, where it is known to be one and is the nearest to the dose."""
+    """The known drug that is nearest to the first dose of a sentence."""
     for clause in find_clauses(sentence):
         if dose := _DOSE.search(clause.text):
             drugs = [(abs(start - dose.start()), drug) for start, drug in _find_drugs(clause.text)]
@@ -119,39 +114,31 @@ def find_dosed_drug(sentence: Sentence) -> str | None:
 
 
 def find_lasting_drug(sentence: Sentence) -> str | None:
-    """The name of the one drug of a clause that says how long something was given."""
+    """The only drug of a clause that gives the duration of a treatment."""
     for clause in find_clauses(sentence):
-        drugs = {drug for _, drug in _find_drugs(clause.text)}
-        if _lasts(clause.text) and len(drugs) == 1:
+        if _has_duration(clause.text) and len(drugs := {drug for _, drug in _find_drugs(clause.text)}) == 1:
             return drugs.pop()
     return None
 
 
-def tells_treatment(sentence: Sentence) -> bool:
-    """Whether a sentence says of the patient what was given or done."""
+def states_treatment(sentence: Sentence) -> bool:
+    """Whether a sentence states how the patient was treated."""
     return bool(_GIVES.search(sentence.text))
 
 
 def _find_drugs(text: str) -> Iterator[tuple[int, str]]:
+    """The known drugs of a text, each with its offset."""
     return ((word.start(), word[0]) for word in re.finditer(r"\w[\w-]+", text) if extract_facts(word[0]).has_drug)
 
 
-def _is_given(text: str) -> bool:
-    return bool(_IS_GIVEN.search(text)) or extract_facts(text).has_drug
-
-
-def _needed_chance(text: str) -> float:
-    return MIN_CHANCE_WITH_DRUG if extract_facts(text).has_drug else MIN_CHANCE
-
-
-def _lasts(text: str) -> bool:
-    """Whether a clause says how long something was given."""
+def _has_duration(text: str) -> bool:
+    """Whether a clause gives the duration of a treatment."""
     named = bool(re.search(rf"\b{_THERAPY}\b", text)) or extract_facts(text).has_drug
     return bool(_SINCE_START.search(text) or (named and _DURATION.search(text)))
 
 
 def _cut(clause: Span) -> Span:
-    """The clause from what was given on: without "he was treated with", or what a dose or a duration led to."""
+    """The clause from the treatment on: without "he was treated with", or what precedes the drug, dose or duration."""
     given = _GIVES.search(clause.text)
     if given:
         return Span(clause.sentence, clause.start + given.end(), clause.end)

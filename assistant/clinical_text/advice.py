@@ -1,17 +1,17 @@
-"""Advice: sentences that say what should be done, not what was done, and questions that ask for it.
+"""Advice: sentences that recommend an action, and questions that ask for advice.
 
-Reports close with advice of their authors ("We recommend ..."). It is shown as their words alone, and what a chat model
-advises is not shown. What was advised to one patient ("surgery was recommended") is a part of the case. docs/log.md has
-how many sentences and questions this finds, and how many of them rightly.
+Reports often end with advice of their authors ("We recommend ..."). It is shown only as a quotation; advice written by
+a chat model is not shown. Advice to one patient ("surgery was recommended") is part of the case. Measured precision and
+recall: docs/experiments/claims.md, "Safety: personal details and advice".
 """
 
 from __future__ import annotations
 
 import re
 
-# How a quote that recommends is introduced: "[1] reports a recommendation: “We recommend ...”".
+# Introduces a quotation that recommends: "[1] reports a recommendation: “We recommend ...”".
 ADVICE_LEAD = "reports a recommendation:"
-ADVICE_WARNING = "case reports tell what happened to others, not what to do for a patient; ask a clinician"
+ADVICE_WARNING = "case reports describe what happened to others, not what to do for a patient; ask a clinician"
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _ADVERBS = r"(?:(?:\w+ly|also|always|never|not|often|still|thus|therefore)\s+)*"
@@ -39,7 +39,7 @@ _RECOMMENDS = re.compile(
     """,  # noqa: E501 - a pattern is not broken within a word
     _FLAGS,
 )
-# Words that may be nouns too ("Increase in dose") tell somebody to do something where no other verb follows.
+# A word that may be a noun too ("Increase in dose") is an imperative only if no other verb follows.
 _ORDERS = re.compile(
     r"""
     ^\W*(?:[\w\s]{1,20}:\s+)?
@@ -55,7 +55,7 @@ _ORDERS = re.compile(
     """,
     _FLAGS,
 )
-_SPEAKS_TO_READER = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+_ADDRESSES_USER = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _JUDGES = re.compile(
     rf"""
     \b(?:can|may|could|might|(?:is|are|has|have)\s+to)\s+{_ADVERBS}(?:be\s+)?{_ADVERBS}
@@ -110,26 +110,26 @@ _ASKS_OF_REPORTS = re.compile(
 
 
 def recommends(text: str) -> bool:
-    """Whether a text says what should be done, or tells somebody to do it; a question does not."""
+    """Whether a text recommends or orders an action; a question does not."""
     is_question = text.rstrip("”\"' ").endswith("?")
     return not is_question and bool(_RECOMMENDS.search(text) or _ORDERS.search(text))
 
 
 def asks_for_advice(question: str) -> bool:
-    """Whether a question asks what to do for a patient, where reports can only tell what was done for others."""
+    """Whether a question asks what to do for a patient; reports can only say what was done for others."""
     return bool(_ASKS.search(question)) and not _ASKS_OF_REPORTS.search(question)
 
 
 def find_advice(claim: str, quotes: str) -> str | None:
-    """Why a claim is advice and no report of the sentences that it cites, or None.
+    """The reason why a claim is advice, not a report of the sentences that it cites, or None.
 
-    It may say that the authors recommend something, where they do, and that something can be done or is safe, where the
-    sentences say that of something.
+    A claim may report a recommendation of the authors, and that something can be done or is safe, if the cited
+    sentences (`quotes`, joined) say so.
     """
-    if _SPEAKS_TO_READER.search(claim):
-        return "it speaks to the reader"
+    if _ADDRESSES_USER.search(claim):
+        return "it addresses the user"
     if recommends(claim) and not (_ATTRIBUTES.search(claim) and recommends(quotes)):
-        return "it recommends, instead of telling what happened or who recommends it"
+        return "it recommends, instead of reporting what happened or who recommends it"
     if _JUDGES.search(claim) and not _JUDGES.search(quotes):
-        return "it judges what the cited sentence only tells"
+        return "it judges what the cited sentence only reports"
     return None

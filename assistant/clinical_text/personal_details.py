@@ -43,8 +43,7 @@ _OCCUPATION = re.compile(
     r"|typist|veterinarian|violinist|waiter|waitress|weaver|welder|writer)s?\b"
 )
 _PRESENTED_AS = re.compile(
-    r"(?P<trade>\w+)\s+by\s+(?:profession|occupation|trade)\b"
-    r"|\bwork(?:s|ed|ing)\s+as\s+(?:an?\s+)?(?P<work>\w+)"
+    r"(?P<trade>\w+)\s+by\s+(?:profession|occupation|trade)\b|\bwork(?:s|ed|ing)\s+as\s+(?:an?\s+)?(?P<work>\w+)"
     r"|\bold\s+\w+,\s+an?\s+(?:[\w-]+\s+){0,2}?(?P<called>[\w-]+)(?=,)",
     re.IGNORECASE,
 )

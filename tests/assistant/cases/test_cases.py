@@ -230,7 +230,7 @@ def test_a_model_s_cell_that_no_sentence_states_is_dropped_and_counted(
     table = fill(server)
     assert table.rows == tabulate_cases([as_record(CASE)], load_reader()).rows
     assert table.dropped == 1
-    assert table.warnings == ("cells of the chat model that the records do not say: 1, left out",)
+    assert table.warnings == ("cells of the chat model that the records do not state: 1, left out",)
 
 
 def test_a_model_neither_replaces_an_age_nor_gives_a_relative_s(server: FaultyChatServer) -> None:
