@@ -1,4 +1,4 @@
-"""What users say of answers: kept in one SQLite file, and exported as questions that `casecite evaluate` reads."""
+"""Users' verdicts on answers, stored in one SQLite file and exported as a question file for `casecite evaluate`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from assistant.answers import Answer, Status
 from assistant.evaluation.questions import UNANSWERABLE, UNJUDGED
-from assistant.types import Citation, QuotedField, Turn
+from assistant.types import QuotedField, Turn
 from index.errors import WrongUseError
 from index.types import Filters
 
@@ -25,7 +25,7 @@ Verdict = Literal["up", "down", "wrong_evidence"]
 
 MAX_COMMENT_CHARS = 2_000
 SCHEMA_VERSION = 1
-WAIT_SECONDS = 30
+LOCK_TIMEOUT_S = 30
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS feedback (
     feedback_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,7 +39,7 @@ _WHOLE_ANSWER = 0
 
 
 class CitedSentence(BaseModel):
-    """A sentence that an answer cited: `quote` is that span of the record's abstract, or of its title."""
+    """A cited sentence: `quote` is the span from `start` to `end` of the record's abstract or title."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ class CitedSentence(BaseModel):
 
 
 class GivenAnswer(BaseModel):
-    """The answer as it was given."""
+    """The answer that was judged."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,10 +63,10 @@ class GivenAnswer(BaseModel):
 
 
 class Feedback(BaseModel):
-    """One verdict with all that it takes to ask the question again.
+    """One verdict with everything that is needed to ask the question again.
 
-    `answer_key` is the same for verdicts of one session on one answer, and says nothing of who or where they are.
-    `citation_number` is the citation that a verdict of wrong evidence means.
+    `answer_key` is the same for verdicts of one session on one answer, and does not identify the user.
+    `citation_number` is the citation that a verdict of wrong evidence is about.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,10 +87,9 @@ class Feedback(BaseModel):
 
 
 class FeedbackStore:
-    """Verdicts on answers in one file, made when the first is added. Safe for several threads and processes."""
+    """Verdicts in the file at `path`, created with the first verdict. Safe for several threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        """Take where the file is, or will be."""
         self.path = path
 
     def add(
@@ -104,17 +103,20 @@ class FeedbackStore:
         comment: str = "",
         citation_number: int | None = None,
     ) -> None:
-        """Keep a verdict; it replaces the same session's earlier one on this answer, or on this citation of it.
+        """Store a verdict; it replaces an earlier one of the session on this answer, or on this citation of it.
 
-        `session` is any text that tells sessions apart; it is not kept. `history` is what was said before the question.
+        `session` is any text that identifies the session; it is not stored. `history` is the conversation before the
+        question.
 
         Raises:
             WrongUseError: the comment is too long, wrong evidence does not name a citation of the answer, or the file
                 cannot be written.
         """
         _check(answer, verdict, comment, citation_number)
-        feedback = _describe(answer, verdict, session, tuple(history), filters or Filters(), comment, citation_number)
-        # Browsers may send halves of characters, which are no text that can be stored.
+        feedback = _make_feedback(
+            answer, verdict, session, tuple(history), filters or Filters(), comment, citation_number
+        )
+        # Browsers may send unpaired surrogates, which cannot be encoded.
         content = json.dumps(feedback.model_dump(mode="json"), ensure_ascii=False).encode("utf-8", "replace").decode()
         row = (feedback.answer_key, citation_number or _WHOLE_ANSWER, verdict, content)
         with self._connect() as connection:
@@ -125,7 +127,7 @@ class FeedbackStore:
             )
 
     def __iter__(self) -> Iterator[Feedback]:
-        """What is kept, the verdicts on one answer side by side, answers in the order of their first verdict."""
+        """The stored verdicts, grouped by answer, in the order of the first verdict on each answer."""
         if not self.path.exists():
             return
         with self._connect() as connection:
@@ -135,29 +137,29 @@ class FeedbackStore:
         try:
             yield from (Feedback.model_validate_json(content) for (content,) in rows)
         except ValidationError as error:
-            raise _unusable(self.path, error) from error
+            raise _storage_error(self.path, error) from error
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        """The only connection there is, since the file may be new: a lock keeps out threads and processes meanwhile."""
+        """A connection under a lock: only one thread or process may create the file and its table."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock", timeout=WAIT_SECONDS):
+            with FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S):
                 if not self.path.exists():
-                    self.path.touch(mode=0o600)  # questions can tell of patients, so nobody else is to read them
+                    self.path.touch(mode=0o600)  # private, as questions may be about patients
                 with closing(sqlite3.connect(self.path)) as connection, connection:
-                    _prepare(connection, self.path)
+                    _create_table(connection, self.path)
                     yield connection
         except (OSError, sqlite3.Error) as error:
-            raise _unusable(self.path, error) from error
+            raise _storage_error(self.path, error) from error
 
 
 def export_questions(store: Iterable[Feedback]) -> Iterator[dict[str, Any]]:
     """The verdicts as lines of a question file, one for each answer that a session judged.
 
-    A thumbs up makes what was cited the gold, without the citations that the same session called wrong; on a refusal it
-    makes the question unanswerable. Nothing else says what is right, so no gold is claimed: the kind is then
-    `unjudged`, which `casecite evaluate` does not ask until somebody gives it a gold and another kind.
+    After a thumbs up the cited records are the gold, without the citations that the same session called wrong; a
+    refusal with a thumbs up is an unanswerable question. Otherwise the gold is unknown and the kind is `unjudged`,
+    which `casecite evaluate` skips until somebody adds the gold and another kind.
     """
     for answer_key, group in groupby(store, key=lambda feedback: feedback.answer_key):
         verdicts = list(group)
@@ -165,7 +167,7 @@ def export_questions(store: Iterable[Feedback]) -> Iterator[dict[str, Any]]:
 
 
 def _judge(verdicts: Sequence[Feedback]) -> dict[str, Any]:
-    """Kind and gold of a question, as far as the verdicts of one session on its answer tell."""
+    """Kind and gold of a question, from the verdicts of one session on its answer."""
     answer = verdicts[0].answer
     is_right = any(feedback.verdict == "up" for feedback in verdicts)
     wrong = {feedback.citation_number for feedback in verdicts}
@@ -181,7 +183,7 @@ def _judge(verdicts: Sequence[Feedback]) -> dict[str, Any]:
 
 
 def _describe_question(verdicts: Sequence[Feedback]) -> dict[str, Any]:
-    """What was asked and answered, and each verdict with its comment as a note."""
+    """The question and its answer, with each verdict and its comment as a note."""
     data = verdicts[0].model_dump(mode="json", exclude={"answer_key", "verdict", "comment", "citation_number", "time"})
     notes = [
         feedback.model_dump(mode="json", include={"verdict", "comment", "citation_number", "time"})
@@ -193,7 +195,7 @@ def _describe_question(verdicts: Sequence[Feedback]) -> dict[str, Any]:
 def _check(answer: Answer, verdict: Verdict, comment: str, citation_number: int | None) -> None:
     if len(comment) > MAX_COMMENT_CHARS:
         raise WrongUseError(
-            f"the comment has {len(comment):,} characters, at most {MAX_COMMENT_CHARS:,} are kept",
+            f"the comment has {len(comment):,} characters, at most {MAX_COMMENT_CHARS:,} are stored",
             remedy="write a shorter one",
         )
     numbers = [citation.number for citation in answer.citations]
@@ -205,7 +207,7 @@ def _check(answer: Answer, verdict: Verdict, comment: str, citation_number: int 
         )
 
 
-def _describe(
+def _make_feedback(
     answer: Answer,
     verdict: Verdict,
     session: str,
@@ -218,7 +220,17 @@ def _describe(
         text=answer.text,
         status=answer.status,
         confidence=answer.confidence,
-        citations=tuple(map(_describe_citation, answer.citations)),
+        citations=tuple(
+            CitedSentence(
+                number=citation.number,
+                record_id=citation.record.record_id,
+                field=citation.field,
+                start=citation.start,
+                end=citation.end,
+                quote=citation.quote,
+            )
+            for citation in answer.citations
+        ),
     )
     asked = [answer.question, *(turn.content for turn in history), repr(filters)]
     made = [answer.index_id, answer.settings_id, given.model_dump_json(exclude={"confidence"})]
@@ -240,19 +252,8 @@ def _describe(
     )
 
 
-def _describe_citation(citation: Citation) -> CitedSentence:
-    return CitedSentence(
-        number=citation.number,
-        record_id=citation.record.record_id,
-        field=citation.field,
-        start=citation.start,
-        end=citation.end,
-        quote=citation.quote,
-    )
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the table where the file is new."""
+def _create_table(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the table in a new file."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise WrongUseError(
@@ -263,7 +264,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _unusable(path: Path, error: Exception) -> WrongUseError:
+def _storage_error(path: Path, error: Exception) -> WrongUseError:
     return WrongUseError(
         f"feedback cannot be kept in {path}: {error}", remedy="set CASECITE_FEEDBACK_PATH to another file"
     )

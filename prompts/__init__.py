@@ -1,4 +1,4 @@
-"""Prompts, one file each, with declared placeholders and a version; and the one sentence for "not in the records"."""
+"""Prompts, one file each, with declared placeholders and a version; and the sentence for "no answer"."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ABSTAIN_SENTENCE = "These reports don't say."
 
 
 class Prompt(BaseModel):
-    """A prompt as it stands in its file: what the system says, what the user says, and what is filled in.
+    """A prompt as in its file: the system message, the user message, and their placeholders.
 
-    Any change of its text is a new `version`; traces tell it.
+    Every change of the text needs a new `version`, which traces record.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,16 +28,16 @@ class Prompt(BaseModel):
     user: str
 
     @model_validator(mode="after")
-    def _declares_what_it_holds(self) -> Self:
+    def _check_placeholders(self) -> Self:
         template = Template(self.system + self.user)
         if not template.is_valid():
-            raise ValueError("a $ stands for nothing; write $$ for the sign itself")
+            raise ValueError("a $ without a placeholder; write $$ for the sign itself")
         if (written := set(template.get_identifiers())) != self.placeholders:
-            raise ValueError(f"declared are {sorted(self.placeholders)}, in the text stand {sorted(written)}")
+            raise ValueError(f"declared are {sorted(self.placeholders)}, the text has {sorted(written)}")
         return self
 
     def render(self, **values: str) -> list[tuple[str, str]]:
-        """The prompt filled in, as (role, text) pairs. A `$` in a value means nothing.
+        """The prompt with its placeholders filled, as (role, text) pairs. A `$` in a value is literal.
 
         Raises:
             ValueError: the values are not those declared.
@@ -54,7 +54,7 @@ def load_prompt(name: str) -> Prompt:
 
     Raises:
         FileNotFoundError: there is no such prompt.
-        ValueError: the file is no prompt, or its placeholders are not those declared.
+        ValueError: the file is not a valid prompt, or its placeholders are not those declared.
     """
     text = files("prompts").joinpath(f"{name}.toml").read_text("utf-8")
     return Prompt.model_validate(tomllib.loads(text))

@@ -1,1 +1,1 @@
-"""What rules recognise in clinical text: quantities, negation, names, personal details, advice, injected prompts."""
+"""Rules for clinical text: quantities, negation, medical names, personal details, advice, prompt injection."""

@@ -2,7 +2,7 @@
 
 Reports often end with advice of their authors ("We recommend ..."). It is shown only as a quotation; advice written by
 a chat model is not shown. Advice to one patient ("surgery was recommended") is part of the case. Measured precision and
-recall: docs/experiments/claims.md, "Safety: personal details and advice".
+recall: docs/experiments/claims.md, "Advice, and details that were not published".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a sentence affirms and what it denies, word by word, by the words around them as NegEx does.
+"""Negation: the terms of a sentence that are affirmed or negated, and words of opposite meaning.
 
-After W. W. Chapman et al., "A simple algorithm for identifying negated findings and diseases in discharge summaries",
-Journal of Biomedical Informatics 34 (2001), 301-310.
+The scope of a negation follows NegEx: W. W. Chapman et al., "A simple algorithm for identifying negated findings and
+diseases in discharge summaries", Journal of Biomedical Informatics 34 (2001), 301-310.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ _CUE = re.compile(
     r"no|not|never|without|none|neither|nor|cannot|den(?:y|ied|ies|ying)|absen(?:t|ce)|lack(?:s|ed|ing)?"
     r"|fail(?:s|ed)?|unable|\w+n't"
 )
-# Here another statement begins.
+# Ends the scope of a negation.
 _END = re.compile(
     r"[.;:!?()]|but|however|although|though|except|which|who|whom|while|whereas|because|since"
     r"|during|after|before|when|until|following|despite|under"
 )
 _JOINING = frozenset({",", "and", "or"})
 _TOKEN = re.compile(r"[\w'’-]+|[.,;:!?()]")
+# Marks a line of the file whose words are opposites only next to the same word.
+_ONLY_ADJACENT = "* "
 
 
 def read_polarities(text: str) -> dict[str, frozenset[bool]]:
-    """The analysed terms of a text, each with whether it is affirmed (True), denied (False) or, somewhere, either.
+    """The analysed terms of a text, each with the polarities of its occurrences: True is affirmed, False negated.
 
-    What follows a comma or an "and" in the reach of a denial may be denied too or not, so it counts as both.
+    In the scope of a negation, what follows a comma or an "and" may be negated or not, so it has both.
     """
     polarities: dict[str, set[bool]] = defaultdict(set)
     left, is_list = 0, False
@@ -47,46 +49,38 @@ def read_polarities(text: str) -> dict[str, frozenset[bool]]:
     return {term: frozenset(found) for term, found in polarities.items()}
 
 
+def count_denials(text: str) -> int:
+    """The number of negations in a text."""
+    return sum(bool(_CUE.fullmatch(token)) for token in _TOKEN.findall(text.lower().replace("’", "'")))
+
+
 def drops_denial(claim: str, source: str) -> bool:
-    """Whether two words follow one another in the claim between which the source denies, and nowhere else there."""
-    said, known = _pairs(claim), _pairs(source)
+    """Whether two words are adjacent in the claim that the source has only with a negation between them."""
     tokens = _TOKEN.findall(source.lower())
-    denied = {
+    negated = {
         (before, after)
         for before, cue, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
         if _CUE.fullmatch(cue)
     }
-    return bool((said & denied) - known)
-
-
-def _pairs(text: str) -> set[tuple[str, str]]:
-    return set(pairwise(_TOKEN.findall(text.lower())))
-
-
-def count_denials(text: str) -> int:
-    """How often a text denies something."""
-    return sum(bool(_CUE.fullmatch(token)) for token in _TOKEN.findall(text.lower().replace("’", "'")))
-
-
-_ONLY_BESIDE = "* "
+    return not negated.isdisjoint(set(pairwise(_TOKEN.findall(claim.lower()))) - set(pairwise(tokens)))
 
 
 @cache
 def opposite_groups() -> list[list[frozenset[str]]]:
-    """Lines of groups: words of one group mean the same, those of another group of the line the opposite."""
-    return [_read_groups(line) for line in _lines()]
+    """Lines of groups: the words of one group are synonyms, those of another group of the line are opposites."""
+    return [_parse_groups(line) for line in _read_lines()]
 
 
 @cache
 def pair_opposites() -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Each group of words, and all words that are the opposite of them wherever they stand."""
-    lines = [_read_groups(line) for line in _lines() if not line.startswith(_ONLY_BESIDE)]
+    """Each group of words with its opposites, without those that are opposites only next to the same word."""
+    lines = [_parse_groups(line) for line in _read_lines() if not line.startswith(_ONLY_ADJACENT)]
     return [(group, frozenset().union(*groups) - group) for groups in lines for group in groups]
 
 
-def _read_groups(line: str) -> list[frozenset[str]]:
-    return [frozenset(group.split()) for group in line.removeprefix(_ONLY_BESIDE).split("|")]
+def _parse_groups(line: str) -> list[frozenset[str]]:
+    return [frozenset(group.split()) for group in line.removeprefix(_ONLY_ADJACENT).split("|")]
 
 
-def _lines() -> list[str]:
+def _read_lines() -> list[str]:
     return files("assistant.clinical_text").joinpath("opposites.txt").read_text("utf-8").splitlines()

@@ -1,6 +1,6 @@
-"""Who a patient is: names, initials, places, dates, occupations, addresses. A claim must not add any to its record.
+"""Personal details: names, initials, places, dates, occupations, addresses. A claim must not add any to its record.
 
-Figures of dates, telephone and hospital numbers are left to the comparison of facts.
+Numbers of dates, telephones and hospital files are covered by the comparison of facts.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 from index.text.terms import analyse, background_frequency
 
-# In a thousand biomedical abstracts: a word that opens a sentence and is rarer may be a name, capitals may be initials.
+# Maximum occurrences in 1,000 biomedical abstracts of a name at the start of a sentence, and of capitals that are
+# initials.
 _RARE_OPENER = 10
 _RARE_CAPITALS = 1
 
 _WORD = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"(?<![\w.])[A-Z](?=[^\W\d_]*[a-z])[^\W\d_]+")
 _OPENS = re.compile(r"(?:^|[.:;!?(“”\"]\s*)$")
-# What follows a name that opens a sentence: a verb, "'s", or what presents the patient.
+# What follows a name at the start of a sentence: a verb, "'s", or the introduction of the patient.
 _FOLLOWS_NAME = re.compile(
     r"(?:['’]s\b|,?\s+(?:was|is|has|had|did|does|could|can|took|got|went|began|felt|gave|fell|rose|\w+ed)\b"
     r"|,\s+(?i:an?|the|aged|who|whose)\b|\s+\()"
@@ -50,7 +51,7 @@ _PRESENTED_AS = re.compile(
 
 
 def find_added_details(text: str, known: str) -> Iterator[str]:
-    """What would identify somebody in a text, and does not stand in what is known."""
+    """The personal details in a text that the known text does not contain."""
     words = {word.lower() for word in _WORD.findall(known)}
     terms = set(analyse(known))
 
@@ -62,13 +63,13 @@ def find_added_details(text: str, known: str) -> Iterator[str]:
     found += [match[0] for match in _OCCUPATION.finditer(text)]
     found += [str(match[match.lastgroup or 0]) for match in _PRESENTED_AS.finditer(text)]
     yield from (word for word in found if not is_known(word))
-    told = "".join(known.split()).lower()
+    known_letters = "".join(known.split()).lower()
     marks = [match[0] for pattern in (_INITIALS, _ADDRESS) for match in pattern.finditer(text)]
-    yield from (mark for mark in marks if "".join(mark.split()).lower() not in told)
+    yield from (mark for mark in marks if "".join(mark.split()).lower() not in known_letters)
 
 
 def _may_name(text: str, match: re.Match[str]) -> bool:
-    """Whether a word with a capital is a name: inside of a sentence it is, at its beginning only one that is rare."""
+    """Whether a capitalised word is a name: inside a sentence always, at its start only if it is rare."""
     if not _OPENS.search(text[: match.start()]):
         return True
     word = match[0].lower()
@@ -77,7 +78,7 @@ def _may_name(text: str, match: re.Match[str]) -> bool:
 
 
 def _may_be_initials(match: re.Match[str], known: str) -> bool:
-    """Whether capitals are initials of a person, not an abbreviation that is common or of words that are known."""
+    """Whether capitals are a person's initials, not a common abbreviation or one of known words."""
     word = match["word"]
     if word in _COUNTRIES or match["is_presented"]:
         return True

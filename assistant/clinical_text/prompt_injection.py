@@ -1,11 +1,10 @@
-"""Sentences that give a model orders instead of telling of a case. They are never evidence: not read, quoted or cited.
+"""Prompt injection: sentences that instruct a model instead of reporting a case. They are never evidence.
 
-Among the 354,933 sentences of 45,270 records the rules hit two that gave no order; they were then narrowed until they
-hit none, so about one sentence in 180,000 may be lost by them. What stands in one sentence with an order is left out
-with it. Orders are looked for in the text as it stands and as it would be read: without hidden characters, with
-look-alike letters of other scripts, digits for letters and s p a c e d words undone. One that is not known is a
-sentence like others: it may be offered to a model, but the model can say no more by it than what the sentence itself
-says, beside that sentence.
+The patterns first matched two innocent sentences of the 354,933 in 45,270 records and were narrowed to match none, so
+the expected loss is about one sentence in 180,000. A sentence is dropped as a whole. The patterns are matched on the
+text as written and as decoded: without hidden characters, and with homoglyphs, digits for letters and s p a c e d words
+resolved. An instruction that is not recognised is a sentence like others: a chat model may see it, but the claim check
+still limits the answer to what cited sentences state.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ _ENGLISH = rf"""
     | \]\(\s*<?(?:\w+:|//)
     | \bend\s+of\s+(?:the\s+)?(?:evidence|records?|context|document)\b | \bnew\s+(?:instruction|task)s?\s*:
 """
-# To forget, and what is to be forgotten; in some languages the one comes first, in some the other.
+# A verb of ignoring, and its object; their order depends on the language.
 _LANGUAGES = (
     (r"\b(?:(?:ignorier|missacht)(?:e|en\s+sie)|vergiss|vergesst)\b", r"anweisung|vorgabe|regel|befehl|instruktion"),
     (r"\b(?:ignore[zr]?|oublie[zr]?|ne\s+ten\w+\s+pas)\b", r"\b(?:instruction|consigne|r[eè]gle|pr[eé]c[eé]dent)"),
@@ -73,10 +72,10 @@ _LANGUAGES = (
     (r"\bunut|\byok\s+say|görmezden", r"talimat|kural|komut"),
     (r"अनदेखा|नज़रअंदाज़|भूल", r"निर्देश|नियम"),
 )
-_TO_FORGET = [(re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE)) for one, other in _LANGUAGES]
-_ANY_TO_FORGET = re.compile("|".join(one for one, _ in _LANGUAGES), re.IGNORECASE)
-# To answer in a given way, in the imperative.
-_TO_SAY = re.compile(
+_IGNORE_IN_LANGUAGES = [(re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE)) for one, other in _LANGUAGES]
+_ANY_IGNORE = re.compile("|".join(one for one, _ in _LANGUAGES), re.IGNORECASE)
+# Imperatives that prescribe the form of the answer.
+_ANSWER_ONLY = re.compile(
     r"\bantworten?\s+(?:sie\s+)?(?:nur|ausschlie|stets|immer|mit)|\br[eé]ponde?[sz]?\s+(?:uniquement|seulement|toujours)"
     r"|\brespond[ae]n?\s+(?:s[oó]lo|solamente|[uú]nicamente|siempre|apenas|somente|sempre)|\brispond[ia]\s+(?:solo|sempre)"
     r"|\bantwoord\s+(?:alleen|altijd)|\bodpowi(?:edz|adaj)\s+tylko|(?:ответь|отвечай)(?:те)?\s+(?:только|всегда)"
@@ -94,21 +93,20 @@ _SPACED_WORD = re.compile(r"(?<!\w)(?:[^\W\d_][ .*_-]){3,}[^\W\d_](?!\w)")
 
 
 def gives_orders(sentence: str) -> bool:
-    """Whether a sentence speaks to a model."""
-    return any(map(_reads_as_order, _readings(sentence)))
+    """Whether a sentence instructs a model."""
+    for variant in _decode(sentence):
+        if _IN_ENGLISH.search(variant) or _ANSWER_ONLY.search(variant):
+            return True
+        # One search excludes most sentences.
+        if _ANY_IGNORE.search(variant) and any(
+            verb.search(variant) and target.search(variant) for verb, target in _IGNORE_IN_LANGUAGES
+        ):
+            return True
+    return False
 
 
-def _reads_as_order(reading: str) -> bool:
-    if _IN_ENGLISH.search(reading) or _TO_SAY.search(reading):
-        return True
-    # Most sentences hold none of the words, so that one look is enough.
-    return bool(_ANY_TO_FORGET.search(reading)) and any(
-        one.search(reading) and other.search(reading) for one, other in _TO_FORGET
-    )
-
-
-def _readings(sentence: str) -> Iterator[str]:
-    """The sentence in plain letters, and what is left of it when disguises are taken off."""
+def _decode(sentence: str) -> Iterator[str]:
+    """The sentence without hidden characters, and with its disguised letters resolved if it has any."""
     plain = unicodedata.normalize("NFKC", clean_text(sentence))
     yield plain
     letters = (

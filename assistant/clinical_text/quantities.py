@@ -1,7 +1,6 @@
-"""Figures: the numbers of a text with their units, whatever the typography.
+"""Quantities: the numbers of a text with their units, independent of typography.
 
-Numbers and units are read as a person would: `150mg/day` is `150 mg per day`, `1,000` is `1000`, `5–10 mg` is 5 mg and
-10 mg, "three weeks" is 3 weeks.
+`150mg/day` is `150 mg per day`, `1,000` is `1000`, `5–10 mg` is 5 mg and 10 mg, "three weeks" is 3 weeks.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _CHARACTERS = str.maketrans(
     | {"×": "x", "μ": "u", "⁄": "/", "∼": "~", "˜": "~"}
 )
 _LINES = files("assistant.clinical_text").joinpath("units.txt").read_text("utf-8").splitlines()
-# Each line of the file is a unit, then other ways to write it.
+# Each line of the file is a unit, then its other spellings.
 _UNITS = {unit: spellings for unit, *spellings in (line.split(", ") for line in _LINES)}
 _SPELLINGS = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings}
 _UNIT_SPELLING = re.compile(rf"(?<=\d )({'|'.join(sorted(_SPELLINGS, key=len, reverse=True))})(?![a-z])")
@@ -51,20 +50,20 @@ _FIGURE = re.compile(
 _BETWEEN = re.compile(
     r"(?<=\d)\s+(?:additional|consecutive|further|more|successive|whole)(?=\s+(?:hour|day|week|month|year)s?\b)"
 )
-# Between the numbers of a range, a list or a change: the unit after the last is that of all.
+# Between the numbers of a range, a list or a change: the unit after the last number belongs to all of them.
 _JOINED = re.compile(r"(?=.*\S)(?:[-/±,~]|\s|\b(?:to|and|or|then|x|by|from|versus|vs)\b)+")
 _RATE = re.compile(r"\b(?:per|each|every|an?) (?P<of>[a-z]+|m2)\b|\b(?P<ly>dai|week|month|year|hour)ly\b")
 
 
 class Figure(NamedTuple):
-    """A number as it is written in one form, and its unit where it has one: ("100", "mg")."""
+    """A normalised number and its unit, if it has one: ("100", "mg")."""
 
     number: str
     unit: str | None
 
 
 class PlacedFigure(NamedTuple):
-    """A figure and where it stands, with its unit, in the text in one form."""
+    """A figure with its offsets, unit included, in the normalised text."""
 
     figure: Figure
     start: int
@@ -77,12 +76,12 @@ def find_figures(text: str) -> list[Figure]:
 
 
 def in_digits(text: str) -> str:
-    """The text in one form, numbers in digits and beside their units: "three consecutive days" is "3 days"."""
+    """The normalised text with numbers in digits, next to their units: "three consecutive days" is "3 days"."""
     return normalise_text(_BETWEEN.sub("", spell_numbers_as_digits(text.lower())))
 
 
 def place_figures(text: str) -> list[PlacedFigure]:
-    """The figures of a text that is in one form, in their order."""
+    """The figures of a normalised text, in their order."""
     found = list(_FIGURE.finditer(text))
     units = [match["unit"] for match in found]
     for place in reversed(range(len(found) - 1)):
@@ -95,18 +94,17 @@ def place_figures(text: str) -> list[PlacedFigure]:
 
 
 def find_rates(text: str) -> set[str]:
-    """What the figures of a text are "per": {"kg", "day"} of "2 mg/kg daily"."""
-    matches = _RATE.finditer(normalise_text(text))
-    return {match["of"] or match["ly"].replace("dai", "day") for match in matches if _is_rate(match["of"])}
-
-
-def _is_rate(of: str | None) -> bool:
-    return of is None or of in _UNITS
+    """The denominators of the quantities of a text: {"kg", "day"} for "2 mg/kg daily"."""
+    return {
+        match["of"] or match["ly"].replace("dai", "day")
+        for match in _RATE.finditer(normalise_text(text))
+        if match["of"] is None or match["of"] in _UNITS
+    }
 
 
 @lru_cache(maxsize=4_096)
 def normalise_text(text: str) -> str:
-    """The text in one form for comparison: folded, with numbers and units in one spelling."""
+    """The text normalised for comparison: case-folded, with numbers and units in one spelling."""
     text = _SPACED_THOUSANDS.sub("", text).replace("º", "°")
     text = fold_text(text).translate(_CHARACTERS)
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)

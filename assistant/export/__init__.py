@@ -1,1 +1,1 @@
-"""Answers, conversations and references in the formats of other programs."""
+"""Conversations as Markdown and Word documents."""

@@ -1,4 +1,4 @@
-"""A conversation as one document: questions, answers, the sentences they rest on, one list of references."""
+"""A conversation as one document: questions, answers, the cited sentences, one list of references."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def conversation_to_markdown(answers: Sequence[Answer]) -> str:
     for question in outline.questions:
         parts += _write_question(question)
     if outline.references:
-        parts += ["## References", "\n".join(map(_write_reference, outline.references))]
+        parts += ["## References", "\n".join(_write_reference(reference) for reference in outline.references)]
     return "\n\n".join(parts) + "\n"
 
 

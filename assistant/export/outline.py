@@ -1,4 +1,4 @@
-"""What a document made of a conversation says, before it is written in a format."""
+"""The content of the document of a conversation, independent of its format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BUILD_TIME = re.compile(r"\d{8}T\d{6}Z")
 
 
 class Quote(NamedTuple):
-    """A sentence that an answer rests on: the number of its reference, the section it stands in, its words."""
+    """A sentence that an answer cites: the number of its reference, its section in the record, its text."""
 
     number: int
     section: str | None
@@ -30,12 +30,12 @@ class Quote(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What stands before the sentence."""
+        """The prefix of the sentence."""
         return f"[{self.number}] {self.section}:" if self.section else f"[{self.number}]"
 
 
 class Reference(NamedTuple):
-    """A record that is cited, with its links as (what the link says, address)."""
+    """A cited record, with its links as (link text, address)."""
 
     number: int
     text: str
@@ -44,9 +44,9 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredQuestion:
-    """A question with its answer, as lines of plain text whose `[n]` number the document's references.
+    """A question with its answer, as lines of plain text whose `[n]` are numbers of the document's references.
 
-    `remarks` say what was searched where it is not the question, and how the answer was made; `notes` are its warnings.
+    `remarks` are the query, if it differs from the question, and how the answer was made; `notes` are its warnings.
     """
 
     question: str
@@ -58,7 +58,7 @@ class AnsweredQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A conversation as a document; no text in it holds a line break or a character that cannot be stored."""
+    """A conversation as a document; every text is one line without control characters."""
 
     origins: list[str]
     questions: list[AnsweredQuestion]
@@ -66,7 +66,7 @@ class Outline:
 
 
 def outline_conversation(answers: Sequence[Answer]) -> Outline:
-    """The document of a conversation; a record has one number in all of it, in the order of first use.
+    """The document of a conversation; a record has one number throughout, in the order of first use.
 
     Raises:
         WrongUseError: there are no answers.
@@ -83,7 +83,7 @@ def outline_conversation(answers: Sequence[Answer]) -> Outline:
 
 
 def _describe_index(index_id: str) -> str:
-    """An index and, where its id begins with the time of its build, the day."""
+    """An index and, if its id begins with the time of its build, the day."""
     built = _BUILD_TIME.match(index_id)
     day = f", built on {datetime.strptime(built[0], '%Y%m%dT%H%M%SZ'):%-d %B %Y}" if built else ""
     return f"Answered from the index {clean_line(index_id)}{day}."
@@ -96,14 +96,16 @@ def _make_question(answer: Answer, numbers: Mapping[str, int]) -> AnsweredQuesti
     return AnsweredQuestion(
         question=clean_line(answer.question),
         lines=[line for line in lines if line],
-        remarks=[*searched, _describe_making(answer)],
-        quotes=[Quote(renumbered[item.number], _section_of(item), clean_line(item.quote)) for item in answer.citations],
+        remarks=[*searched, _describe_method(answer)],
+        quotes=[
+            Quote(renumbered[item.number], _name_section(item), clean_line(item.quote)) for item in answer.citations
+        ],
         notes=[f"Note: {clean_line(warning)}" for warning in answer.warnings],
     )
 
 
 def _renumber(line: str, numbers: Mapping[int, int]) -> str:
-    """A statement whose marks number records, not sentences; two sentences of one record make one mark."""
+    """A line whose marks are numbers of records, not of sentences; two sentences of one record have one mark."""
     before, statement, behind = split_marks(line)
     parts = (_number_records(before, numbers), statement, _number_records(behind, numbers))
     return " ".join(part for part in parts if part)
@@ -111,12 +113,12 @@ def _renumber(line: str, numbers: Mapping[int, int]) -> str:
 
 def _number_records(marks: str, numbers: Mapping[int, int]) -> str:
     cited = [int(mark) for mark in re.findall(r"\d+", marks)]
-    if not numbers.keys() >= set(cited):  # a bracketed number of the record's own
+    if not numbers.keys() >= set(cited):  # a bracketed number in the text of the record
         return marks.strip()
     return " ".join(f"[{number}]" for number in dict.fromkeys(numbers[mark] for mark in cited))
 
 
-def _describe_making(answer: Answer) -> str:
+def _describe_method(answer: Answer) -> str:
     chance = f"the reports answer the question with a probability of {answer.confidence:.0%}"
     if answer.status == "insufficient_evidence":
         return f"No statement was found that could be cited; {chance}."
@@ -127,14 +129,14 @@ def _describe_making(answer: Answer) -> str:
     return f"Written by {model}, each statement checked against the sentences it cites{left_out}; {chance}."
 
 
-def _section_of(citation: Citation) -> str | None:
+def _name_section(citation: Citation) -> str | None:
     if citation.field == "title":
         return "Title"
     return clean_line(citation.record.section_at(citation.start) or "") or None
 
 
 def _make_references(records: Sequence[Record]) -> list[Reference]:
-    """References in the AMA's style; what they link to stands in the links alone."""
+    """References in the style of the AMA; addresses are in the links only."""
     texts = format_references([replace(record, doi=None, url=None) for record in records], "ama")
     return [
         Reference(number, text, [(clean_line(label), address) for label, address in record_links(record)])

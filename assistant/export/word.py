@@ -1,4 +1,4 @@
-"""The document of a conversation in Word's format."""
+"""The document of a conversation as a Word file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ _INDENT_CM = 0.9
 
 
 def write_docx(outline: Outline) -> bytes:
-    """The document with Word's own styles for title, headings and lists, and with links that can be followed."""
+    """The document with Word's own styles for title, headings and lists, and with working links.
+
+    Its properties are the title and the time, without an author and those of the template.
+    """
     from docx import Document
 
     document = Document()
-    _set_properties(document)
+    properties = document.core_properties
+    properties.title = TITLE
+    properties.author = properties.last_modified_by = properties.comments = ""
+    properties.created = properties.modified = datetime.now(UTC)
     document.add_heading(TITLE, level=0)
     for origin in outline.origins:
         _add_remark(document, origin)
@@ -36,14 +42,6 @@ def write_docx(outline: Outline) -> bytes:
     file = BytesIO()
     document.save(file)
     return file.getvalue()
-
-
-def _set_properties(document: Document) -> None:
-    """A title and the time; no author, and nothing of the template's."""
-    properties = document.core_properties
-    properties.title = TITLE
-    properties.author = properties.last_modified_by = properties.comments = ""
-    properties.created = properties.modified = datetime.now(UTC)
 
 
 def _add_question(document: Document, item: AnsweredQuestion) -> None:
@@ -74,7 +72,7 @@ def _add_reference(document: Document, reference: Reference) -> None:
 
 
 def _add_link(paragraph: Paragraph, text: str, address: str) -> None:
-    """Add a link, for which python-docx has no function: an element of its own around a run."""
+    """Add a link, for which python-docx has no function: a `w:hyperlink` element around a run."""
     from docx.opc.constants import RELATIONSHIP_TYPE
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn

@@ -1,4 +1,4 @@
-"""References to records in the formats of other programs."""
+"""References to records: BibTeX, RIS, CSL-JSON and the styles of medical journals."""
 
 from __future__ import annotations
 

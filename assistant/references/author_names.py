@@ -1,4 +1,4 @@
-"""Authors' names, as the sources write them, to their parts."""
+"""Parses authors' names, in the forms of the sources, into their parts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import takewhile
 from index.text.cleaning import clean_line
 
 NameParts = dict[str, str]
-"""A name as in CSL: `family`, `given`, `non-dropping-particle` and `suffix`, or `literal` where it has no parts."""
+"""A name as in CSL: `family`, `given`, `non-dropping-particle` and `suffix`, or `literal` for a name without parts."""
 
 _SUFFIXES = frozenset({"Jr", "Sr", "II", "III", "IV", "2nd", "3rd", "4th"})
 _MAX_INITIALS = 3
-# "Bak-Pedersen-K", "Dolan-T-F-Jr": how MEDLINE once wrote names.
+# "Bak-Pedersen-K", "Dolan-T-F-Jr": a former form of MEDLINE.
 _HYPHENATED = re.compile(r"(?P<family>\S*?[^\W\d_]{2}\S*?)(?P<initials>(?:-[A-Z])+)(?:-(?P<suffix>Jr|Sr|2nd|3rd))?")
 _COLLECTIVE = re.compile(
     r"\b(?:and|association|center|centre|collaborat\w+|committee|consorti\w+|council|department|foundation|group|"
@@ -25,8 +25,8 @@ _COLLECTIVE = re.compile(
 def parse_name(text: str) -> NameParts:
     """The parts of "Given Family", "Family, Given", "Family GI", "G I Family" and "Family-G-I".
 
-    Particles and the order of the parts are read as BibTeX reads them. What has no parts (a group, a single word), or
-    none that can be told apart, is `literal`.
+    Particles and the order of the parts follow the rules of BibTeX. A name without parts (a group, a single word) or
+    with ambiguous parts is `literal`.
     """
     name = clean_line(text)
     words = name.split()
@@ -68,5 +68,5 @@ def _is_initials(word: str) -> bool:
 
 
 def _space_initials(word: str) -> str:
-    """Initials apart, which is how styles find each: "JA" becomes "J A"."""
+    """Initials separated, as citation styles need them: "JA" becomes "J A"."""
     return " ".join(word) if word.isalpha() and _is_initials(word) else word

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
-    # BibTeX counts braces even where they are escaped, so that none may stand in a text.
+    # BibTeX counts escaped braces too, so no text may contain one.
     "{": r"\ensuremath{\lbrace}",
     "}": r"\ensuremath{\rbrace}",
     "~": r"\textasciitilde{}",
@@ -25,11 +25,11 @@ _SPECIAL = {
     ">": r"\ensuremath{>}",
     **{character: f"\\{character}" for character in "#$%&_"},
 }
-# What LaTeX does not set of itself, unlike accented letters and typographic characters.
+# Characters for which LaTeX needs a command, unlike accented letters and typographic characters.
 _MATHEMATICAL = "ΓΔΘΛΞΠΣΥΦΨΩαβγδεζηθικλμνξπρςστυφχψω≤≥≠≈∞±"
-# Two characters that LaTeX makes one of: "--" becomes a dash.
+# Pairs that LaTeX replaces by one character: "--" becomes a dash.
 _LIGATURE = re.compile(r"(?<=-)(?=-)|(?<=`)(?=`)|(?<=')(?=')|(?<=[?!])(?=`)|(?<=,)(?=,)")
-# In an address and a DOI nothing is escaped, since programs take them as they stand.
+# Programs use addresses and DOIs verbatim, so these are not escaped.
 _VERBATIM = str.maketrans({"{": "%7B", "}": "%7D", "\\": "%5C"})
 _FIELDS = {
     "journal": "container-title",
@@ -56,7 +56,7 @@ def _as_entry(item: CslItem) -> Entry:
     if "author" in item:
         fields["author"] = " and ".join(map(_name, item["author"]))
     if "title" in item:
-        fields["title"] = f"{{{escape_latex(item['title'])}}}"  # so that no style makes "BMD" of it "bmd"
+        fields["title"] = f"{{{escape_latex(item['title'])}}}"  # so that no style changes "BMD" to "bmd"
     if "issued" in item:
         fields["year"] = str(item["issued"]["date-parts"][0][0])
     fields |= {name: escape_latex(item[key]) for name, key in _FIELDS.items() if key in item}
@@ -67,7 +67,7 @@ def _as_entry(item: CslItem) -> Entry:
 
 
 def _name(name: NameParts) -> str:
-    """A name as "particle Family, Suffix, Given"; braces keep a name without parts whole."""
+    """A name as "particle Family, Suffix, Given"; braces keep a name without parts from being split."""
     if "literal" in name:
         return f"{{{escape_latex(name['literal'])}}}"
     family = " ".join(name[key] for key in ("non-dropping-particle", "family") if key in name)
@@ -75,7 +75,7 @@ def _name(name: NameParts) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text as LaTeX that sets just this text."""
+    """Text as LaTeX that prints exactly this text."""
     return _LIGATURE.sub("{}", text.translate(_escapes()))
 
 

@@ -1,11 +1,11 @@
-"""Records as items of the Citation Style Language: what every other format of references is made from."""
+"""Records as items of the Citation Style Language (CSL): the source of every other format of references."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Sequence
+from itertools import chain, count
 from string import ascii_lowercase
 from typing import Any
 
@@ -23,16 +23,18 @@ _MAX_NAME_CHARS = 24
 _COMMON_WORDS = frozenset(
     {"after", "associated", "case", "cases", "during", "first", "following", "from", "report", "reports", "with"}
 )
+# Letters that Unicode does not decompose.
+_WITHOUT_STROKE = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "đ": "d"})
 
 
 def to_csl_json(records: Sequence[Record]) -> list[CslItem]:
-    """The records as CSL-JSON, each once; `id` is the key that `to_bibtex` gives too."""
+    """The records as CSL-JSON, each once; `id` is the same key as in `to_bibtex`."""
     unique = unique_records(records)
     return [csl_item(record, key) for record, key in zip(unique, citation_keys(unique), strict=True)]
 
 
 def unique_records(records: Sequence[Record]) -> list[Record]:
-    """Each record once, in the order in which they first come."""
+    """Each record once, in the order of first occurrence."""
     unique: dict[str, Record] = {}
     for record in records:
         unique.setdefault(record.record_id, record)
@@ -40,7 +42,7 @@ def unique_records(records: Sequence[Record]) -> list[Record]:
 
 
 def csl_item(record: Record, key: str) -> CslItem:
-    """A record as a CSL item; what the record does not give is left out."""
+    """A record as a CSL item, without the fields that the record lacks."""
     first, last = split_pages(record.pages) if record.pages else (None, None)
     fields = {
         "title": record.title,
@@ -63,7 +65,7 @@ def csl_item(record: Record, key: str) -> CslItem:
 
 
 def split_pages(pages: str) -> tuple[str, str | None]:
-    """First and last page, the last one in full: "1268-72" ends on 1272. What is no range is a first page."""
+    """First and last page, the last one in full: "1268-72" ends on 1272. Text that is not a range is a first page."""
     found = _PAGE_RANGE.fullmatch(pages.strip())
     if not found:
         return clean_line(pages), None
@@ -74,37 +76,23 @@ def split_pages(pages: str) -> tuple[str, str | None]:
 
 
 def citation_keys(records: Sequence[Record]) -> list[str]:
-    """A key for each record, as "smith2025bone": the first author, the year and the first telling word of the title.
+    """A key for each record, as "smith2025bone": the first author, the year and the first specific word of the title.
 
-    What the record does not give is left out; without an author there are two words of the title. The second of two
-    records with one key gets an "a", the third a "b".
+    A part that the record lacks is left out; without an author the key has two words of the title. Repeated keys get
+    the suffixes a to z, then a2 to z2 and so on.
     """
-    used: set[str] = set()
-    keys = []
+    keys: dict[str, None] = {}
     for record in records:
-        stem = _key_stem(record)
-        key = next(key for key in (stem + suffix for suffix in _suffixes()) if key not in used)
-        used.add(key)
-        keys.append(key)
-    return keys
+        author = parse_name(record.authors[0]) if record.authors else NameParts()
+        name = "".join(_plain_words(author.get("family") or author.get("literal") or ""))
+        words = [w for w in _plain_words(record.title or "") if len(w) >= _MIN_WORD_CHARS and w not in _COMMON_WORDS]
+        stem = f"{name[:_MAX_NAME_CHARS]}{record.year or ''}{''.join(words[: 1 if name else 2])}" or "record"
+        repeats = (f"{stem}{letter}{turn if turn > 1 else ''}" for turn in count(1) for letter in ascii_lowercase)
+        keys[next(key for key in chain([stem], repeats) if key not in keys)] = None
+    return list(keys)
 
 
-def _key_stem(record: Record) -> str:
-    author = parse_name(record.authors[0]) if record.authors else NameParts()
-    name = "".join(_PLAIN_WORD.findall(_plain(author.get("family") or author.get("literal") or "")))
-    words = _PLAIN_WORD.findall(_plain(record.title or ""))
-    telling = [word for word in words if len(word) >= _MIN_WORD_CHARS and word not in _COMMON_WORDS]
-    return f"{name[:_MAX_NAME_CHARS]}{record.year or ''}{''.join(telling[: 1 if name else 2])}" or "record"
-
-
-def _plain(text: str) -> str:
-    """Letters without their accents, in lower case: all that every program takes in a key."""
-    folded = text.casefold().replace("ø", "o").replace("æ", "ae").replace("ł", "l").replace("đ", "d")
-    return "".join(letter for letter in unicodedata.normalize("NFKD", folded) if letter.isascii())
-
-
-def _suffixes() -> Iterator[str]:
-    """Nothing, a to z, then a2 to z2 and so on."""
-    yield ""
-    for turn in count(1):
-        yield from (letter + (str(turn) if turn > 1 else "") for letter in ascii_lowercase)
+def _plain_words(text: str) -> list[str]:
+    """The words of a text in lower-case ASCII, which every program accepts in a key; accents are removed."""
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_WITHOUT_STROKE))
+    return _PLAIN_WORD.findall("".join(letter for letter in folded if letter.isascii()))

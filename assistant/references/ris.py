@@ -1,4 +1,4 @@
-"""References in RIS, which Zotero, EndNote and their like read."""
+"""References in RIS, for Zotero, EndNote and similar programs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from index.types import Record
 
 
 def to_ris(records: Sequence[Record]) -> str:
-    """The records as RIS, each once, with their abstracts; a digest says at its beginning that it is one.
+    """The records as RIS, each once, with their abstracts; a digest begins with a note that it is one.
 
-    The journal is in T2, since Zotero takes JO for an abbreviation. The PubMed number is in AN, that of PubMed Central
-    in C2, where EndNote has them. Marks are notes (N1).
+    The journal is in T2, since Zotero imports JO as an abbreviation. As in EndNote, the PubMed number is in AN and that
+    of PubMed Central in C2. Marks are notes (N1).
     """
     from rispy import dumps
     from rispy.writer import RisWriter
 
-    # Without the "1." above an entry, which is no RIS.
+    # Without the number above an entry, which is not RIS.
     writer = type("Writer", (RisWriter,), {"set_header": lambda self, count: ""})
     unique = unique_records(records)
     entries = [_as_entry(record, item) for record, item in zip(unique, to_csl_json(unique), strict=True)]
@@ -30,7 +30,7 @@ def to_ris(records: Sequence[Record]) -> str:
 
 
 def _as_entry(record: Record, item: CslItem) -> dict[str, Any]:
-    """A record under the names that rispy has for the tags, in the order in which they are written."""
+    """A record under the names of rispy for the tags, in the order of the file."""
     first, last = split_pages(record.pages) if record.pages else (None, None)
     abstract = clean_line(record.abstract)
     entry = {
@@ -54,7 +54,7 @@ def _as_entry(record: Record, item: CslItem) -> dict[str, Any]:
 
 
 def _name(name: NameParts) -> str:
-    """A name as "particle Family, Given, Suffix"; a comma at the end keeps a name without parts whole."""
+    """A name as "particle Family, Given, Suffix"; a final comma keeps a name without parts from being split."""
     if "literal" in name:
         return f"{name['literal'].rstrip(',')},"
     family = " ".join(name[key] for key in ("non-dropping-particle", "family") if key in name)

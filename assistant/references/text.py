@@ -1,4 +1,4 @@
-"""Answers and references as text for people."""
+"""A reference to a record as text, its marks and links, and the escaping of text for Markdown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DIGEST_NOTE = "digest, not the published abstract"
 RETRACTED_NOTE = "RETRACTED OR WITHDRAWN"
 NO_TITLE = "(no title in the record)"
 
-# Four spaces would make code of a line.
+# In Markdown a line after four spaces is code.
 _INDENT = re.compile(r"^[^\S\n]+", re.MULTILINE)
-# What Markdown or HTML would read as markup, as a list or as an address to link.
+# Markup of Markdown or HTML, starts of lists, and addresses that are linked automatically.
 _MARKDOWN = re.compile(
     r"([\\`*_\[\]()#!|~$>@]|(?<=^)[+=-]|(?<=\d)\.(?=\s|$)|:(?=//)|(?<=www)\.)", re.MULTILINE | re.IGNORECASE
 )
@@ -22,18 +22,18 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def markdown_link(text: str, url: str) -> str:
-    """A link in Markdown; nothing in its text or its address ends it early."""
+    """A link in Markdown, escaped so that neither its text nor its address ends it early."""
     address = link_address(url).replace("&", "&amp;")  # "&copy;" would be read as one character
     return f"[{escape_markdown(text)}](<{address}>)"
 
 
 def link_address(url: str) -> str:
-    """An address with all percent-encoded that may not stand in one: spaces, quotes, brackets, other scripts."""
+    """An address with every character percent-encoded that an address may not contain."""
     return quote(url, safe="%:/?#[]@!$&'()*+,;=~", errors="replace")
 
 
 def reference_text(record: Record) -> str:
-    """Authors. Title. Journal. Year;volume:pages. What the record does not give is left out, or said to be missing."""
+    """Authors. Title. Journal. Year;volume:pages. Missing parts are left out; a missing title is stated."""
     authors = ", ".join(record.authors[:MAX_AUTHORS]) + (" et al" if len(record.authors) > MAX_AUTHORS else "")
     issue = str(record.year or "") + (f";{record.volume}" if record.volume else "")
     issue += f":{record.pages}" if record.pages else ""
@@ -43,18 +43,18 @@ def reference_text(record: Record) -> str:
 
 
 def with_marks(text: str, record: Record) -> str:
-    """What refers to a record, followed by the record's marks, in brackets."""
+    """The text of a reference to a record, followed by the record's marks in brackets."""
     return text + "".join(f" ({mark})" for mark in record_marks(record))
 
 
 def record_marks(record: Record) -> list[str]:
-    """What must be said wherever a record is referred to: that it was retracted or withdrawn, that it is a digest."""
+    """The marks that every reference to a record must show: that it was retracted or withdrawn, that it is a digest."""
     marks = ((RETRACTED_NOTE, record.retracted), (DIGEST_NOTE, record.is_digest))
     return [mark for mark, applies in marks if applies]
 
 
 def record_links(record: Record) -> list[tuple[str, str]]:
-    """Where a record can be read, as (what the link says, address): its DOI, PubMed, its full text, or its source."""
+    """The links of a record as (link text, address): DOI, PubMed, full text; without any of them its source."""
     links = []
     if record.doi:
         links.append((f"doi:{record.doi}", f"https://doi.org/{quote(record.doi, safe='/:;()', errors='replace')}"))
@@ -68,12 +68,12 @@ def record_links(record: Record) -> list[tuple[str, str]]:
 
 
 def link_text(record: Record) -> str:
-    """What a record's link says: its DOI, its PubMed number, or that it is the source."""
+    """The text of a record's main link: its DOI, its PubMed number, or "source"."""
     if record.doi:
         return f"doi:{record.doi}"
     return f"PMID {record.pmid}" if record.pmid else "source"
 
 
 def escape_markdown(text: str) -> str:
-    """Text of records and models as Markdown that shows just this text: no markup, link or image comes of it."""
+    """Text of records and models as Markdown that shows exactly this text, without markup, links or images."""
     return _MARKDOWN.sub(r"\\\1", _INDENT.sub("", text)).translate(_HTML).replace("\\&gt;", "&gt;")

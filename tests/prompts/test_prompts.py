@@ -32,9 +32,9 @@ def test_the_answer_prompt_shows_right_and_wrong_keys_and_the_abstain_sentence()
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"user": "$question"}, "in the text stand", id="placeholder that is missing"),
-        pytest.param({"user": "$question $evidence $other"}, "in the text stand", id="placeholder too many"),
-        pytest.param({"user": "$question $evidence costs $"}, "a \\$ stands for nothing", id="bare sign"),
+        pytest.param({"user": "$question"}, "the text has", id="placeholder that is missing"),
+        pytest.param({"user": "$question $evidence $other"}, "the text has", id="placeholder too many"),
+        pytest.param({"user": "$question $evidence costs $"}, "a \\$ without a placeholder", id="bare sign"),
         pytest.param({"version": 0}, "version", id="no version"),
         pytest.param({"user2": ""}, "user2", id="unknown field"),
     ],

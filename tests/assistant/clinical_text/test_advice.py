@@ -155,7 +155,7 @@ def test_what_a_model_advises_is_left_out_and_quotes_take_its_place(index_dir: P
     assert "Take " not in given.text
     assert "You " not in given.text
     assert f"“{DOSE}”" in given.text
-    assert ["it recommends" in given.claims[0].why, "speaks to the reader" in given.claims[1].why] == [True, True]
+    assert ["it recommends" in given.claims[0].why, "addresses the user" in given.claims[1].why] == [True, True]
 
 
 @pytest.mark.parametrize(
