@@ -1,4 +1,4 @@
-"""What the commands share: options, exit codes, and how a command stops."""
+"""Options, exit codes and the error exit that the commands share."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ IndexOption = Annotated[Path | None, typer.Option("--index", help="Folder of the
 
 
 def stop(message: str, exit_code: int) -> NoReturn:
-    """End the command with one line on stderr, in which nothing steers the terminal or is secret."""
+    """End the command with one line on stderr, without secrets and control characters."""
     typer.echo(f"casecite: {redact(clean_text(message))}", err=True)
     sys.exit(exit_code)

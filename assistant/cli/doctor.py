@@ -1,4 +1,4 @@
-"""What is installed and in use, and what to fix."""
+"""`casecite doctor`: checks of the installation, the models, the index, the settings and the system."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PACKAGES = ("casecite", "chromadb", "gradio", "langchain", "sentence-transformer
 LOW_DISK_BYTES = 1_000_000_000
 MIN_OPEN_FILES = 1_024
 CLOCK_ERROR = timedelta(hours=1)
-# A chat model that takes longer to answer the simplest of questions keeps every reader waiting.
+# A chat model that needs longer for the simplest question makes every user wait.
 SLOW_S = 20.0
 MODEL_WAIT_S = 60.0
 _FIGURE = "37.5"
-_CHECK = (
+_PROBE = (
     f"The patient took {_FIGURE} mg of the drug once a day. How many mg did the patient take? Answer in one sentence."
 )
 
-Look = Callable[[], str]
-"""Says how something is, or raises what is wrong with it."""
+Check = Callable[[], str]
+"""Describes the state of a subject, or raises what is wrong with it."""
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: how it is, or what is wrong and what to do."""
+    """The result of one check: the state of a subject, or what is wrong and what to do."""
 
     subject: str
     is_ok: bool
@@ -48,71 +48,68 @@ class Finding(NamedTuple):
 
 
 def examine(index_dir: Path | None = None, llm: str | None = None) -> Iterator[Finding]:
-    """Look at the installation, the models, the index, the chat model, the settings and the system, in this order.
+    """Check the installation, the models, the index, the chat model, the settings and the system, in this order.
 
-    Whatever is wrong is a finding, and no error.
+    Problems are returned, never raised.
     """
     yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
-    for subject, look in _list_looks(partial(index_settings, index_dir), llm):
-        yield _examine(subject, look)
+    for subject, check in _list_checks(partial(index_settings, index_dir), llm):
+        yield _run_check(subject, check)
 
 
-def _list_looks(settings: Callable[[], IndexSettings], llm: str | None) -> Iterator[tuple[str, Look]]:
-    """What is looked at; settings are read by each look, as they may be what is wrong."""
-    yield from (("package", partial(_describe_package, name)) for name in PACKAGES)
-    yield "embedding model", lambda: _describe_embedder(settings().embedder)
-    yield "reader", _describe_reader
-    yield "reranker", lambda: _describe_reranker(AssistantSettings().reranker)
-    yield "index", lambda: _describe_index(settings().index_dir)
-    yield "index files", lambda: _describe_files(settings().index_dir)
-    yield "index folder", lambda: _describe_folder(settings().index_dir)
-    yield "Chroma server", lambda: _describe_server(settings().chroma_url)
-    yield "chat model", lambda: _describe_chat_model(llm or AssistantSettings().llm)
-    yield "feedback", lambda: _describe_feedback(AssistantSettings().feedback_path)
-    yield "page", _describe_page
-    yield "clock", lambda: _describe_clock(settings().index_dir)
-    yield "open files", _describe_open_files
-    yield "disk", lambda: _describe_disk(settings().index_dir)
+def _list_checks(settings: Callable[[], IndexSettings], llm: str | None) -> Iterator[tuple[str, Check]]:
+    """The checks by subject; each loads the settings itself, as these may be what is wrong."""
+    yield from (("package", partial(_check_package, name)) for name in PACKAGES)
+    yield "embedding model", lambda: _check_embedder(settings().embedder)
+    yield "reader", _check_reader
+    yield "reranker", lambda: _check_reranker(AssistantSettings().reranker)
+    yield "index", lambda: _check_index(settings().index_dir)
+    yield "index files", lambda: _check_files(settings().index_dir)
+    yield "index folder", lambda: _check_folder(settings().index_dir)
+    yield "Chroma server", lambda: _check_chroma(settings().chroma_url)
+    yield "chat model", lambda: _check_chat_model(llm or AssistantSettings().llm)
+    yield "feedback", lambda: _check_feedback(AssistantSettings().feedback_path)
+    yield "page", _check_page
+    yield "clock", lambda: _check_clock(settings().index_dir)
+    yield "open files", _check_open_files
+    yield "disk", lambda: _check_disk(settings().index_dir)
 
 
-def _examine(subject: str, look: Look) -> Finding:
+def _run_check(subject: str, check: Check) -> Finding:
     try:
-        return Finding(subject, True, redact(look()))
+        return Finding(subject, True, redact(check()))
     except (KeyboardInterrupt, SystemExit):
         raise
     except PackageNotFoundError as error:
-        return Finding(subject, False, f"{error.name} is not installed (pip install casecite)")
-    except BaseException as error:  # whatever a damaged installation raises; a panic of Chroma's is no Exception
-        return Finding(subject, False, redact(" ".join(_explain(error).split())))
-
-
-def _explain(error: BaseException) -> str:
-    if isinstance(error, ValidationError):
+        message = f"{error.name} is not installed (pip install casecite)"
+    except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        return f"CASECITE_{str(first['loc'][0]).upper()}: {first['msg']} (the README lists the settings)"
-    if isinstance(error, CaseciteError):
-        return str(error)
-    return f"{type(error).__name__}: {error} (pip install --force-reinstall casecite)"
+        message = f"CASECITE_{str(first['loc'][0]).upper()}: {first['msg']} (the README lists the settings)"
+    except CaseciteError as error:
+        message = str(error)
+    except BaseException as error:  # a damaged installation may raise anything; a panic of Chroma is not an Exception
+        message = f"{type(error).__name__}: {error} (pip install --force-reinstall casecite)"
+    return Finding(subject, False, redact(" ".join(message.split())))
 
 
-def _describe_package(name: str) -> str:
+def _check_package(name: str) -> str:
     return f"{name} {version(name)}"
 
 
-def _describe_embedder(name: str) -> str:
+def _check_embedder(name: str) -> str:
     from index.embedding.embedder import has_fast_bfloat16, load_embedder
 
     precision = "bfloat16" if has_fast_bfloat16() else "float32"
     return f"{load_embedder(name).identity}, {precision}"
 
 
-def _describe_reader() -> str:
+def _check_reader() -> str:
     from assistant.reading.reader import load_reader
 
     return f"packaged, weights {(load_reader().digest or '')[:12]}"
 
 
-def _describe_reranker(name: str | None) -> str:
+def _check_reranker(name: str | None) -> str:
     from assistant.reading.cross_encoder import load_reranker
 
     if name is None:
@@ -121,14 +118,14 @@ def _describe_reranker(name: str | None) -> str:
     return name
 
 
-def _describe_index(index_dir: Path) -> str:
+def _check_index(index_dir: Path) -> str:
     from index.search.search import open_index
 
     manifest = open_index(index_dir).manifest
     return f"{manifest.record_count} records, built {manifest.age_days:.0f} days ago, in {index_dir}"
 
 
-def _describe_files(index_dir: Path) -> str:
+def _check_files(index_dir: Path) -> str:
     from index.maintenance.verify import verify_index
 
     if not IndexLayout(index_dir).finished_builds():
@@ -136,17 +133,17 @@ def _describe_files(index_dir: Path) -> str:
     report = verify_index(index_dir)
     if report.findings:
         raise NoIndexError("; ".join(map(str, report.findings)), remedy=str(report.remedy))
-    return f"{report.file_count} as they were built"
+    return f"{report.file_count} unchanged since the build"
 
 
-def _describe_folder(index_dir: Path) -> str:
+def _check_folder(index_dir: Path) -> str:
     """Whether the index can be updated."""
     layout = IndexLayout(index_dir)
     if not os.access(_find_existing(index_dir), os.W_OK):
         message = f"{index_dir} cannot be written: the index there answers, but it cannot be updated"
         raise WrongUseError(message, remedy="give this user the right to write it, unless that is meant")
     if not layout.builds_dir.is_dir():
-        return "can be made"
+        return "can be created"
     try:
         with layout.writing():
             left = layout.unfinished_builds()
@@ -158,7 +155,7 @@ def _describe_folder(index_dir: Path) -> str:
     return "can be written"
 
 
-def _describe_server(url: str | None) -> str:
+def _check_chroma(url: str | None) -> str:
     from index.storage.vector_store import check_server
 
     if url is None:
@@ -167,47 +164,47 @@ def _describe_server(url: str | None) -> str:
     return f"answers at {url}"
 
 
-def _describe_chat_model(llm: str | None) -> str:
+def _check_chat_model(llm: str | None) -> str:
     from assistant.generation.chat_models import ModelRequest, open_chat_model
 
     if llm is None:
         return "none: answers are made of quotes (set CASECITE_LLM=provider:model for prose)"
     settings = AssistantSettings()
     chat_model = open_chat_model(llm, settings.llm_base_url, settings.llm_window)
-    request = ModelRequest("check", 2, [("user", _CHECK)])
-    said, seconds = _time(lambda: "".join(chat_model.stream(request)), f"the chat model {llm}")
+    request = ModelRequest("check", 2, [("user", _PROBE)])
+    reply, seconds = _time(lambda: "".join(chat_model.stream(request)), f"the chat model {llm}")
     if seconds > SLOW_S:
         raise WrongUseError(f"the chat model {llm} took {seconds:.0f} s for one sentence", remedy="try a smaller one")
-    if _FIGURE not in said:
+    if _FIGURE not in reply:
         raise WrongUseError(
-            f"the chat model {llm} was told of {_FIGURE} mg, and asked how many: {said[:80]!r}",
+            f"the chat model {llm} was told of {_FIGURE} mg, and asked how many: {reply[:80]!r}",
             remedy="its answers will mostly be replaced by quotes: try another CASECITE_LLM",
         )
-    return f"{llm} answers in {seconds:.1f} s, and takes {chat_model.window:,} tokens"
+    return f"{llm} answers in {seconds:.1f} s, its window is {chat_model.window:,} tokens"
 
 
 def _time(ask: Callable[[], str], name: str) -> tuple[str, float]:
-    """What somebody says, and after how many seconds; it is not waited for any longer than a reader would."""
-    said: SimpleQueue[str | BaseException] = SimpleQueue()
+    """The reply and the seconds until it was complete; gives up after MODEL_WAIT_S."""
+    replies: SimpleQueue[str | BaseException] = SimpleQueue()
 
     def wait() -> None:
         try:
-            said.put(ask())
-        except BaseException as error:  # it is raised below
-            said.put(error)
+            replies.put(ask())
+        except BaseException as error:  # raised below
+            replies.put(error)
 
     started = time.monotonic()
     Thread(target=wait, daemon=True).start()
     try:
-        found = said.get(timeout=MODEL_WAIT_S)
+        reply = replies.get(timeout=MODEL_WAIT_S)
     except Empty:
         raise WrongUseError(f"{name} said nothing in {MODEL_WAIT_S:.0f} s", remedy="see that it runs") from None
-    if isinstance(found, BaseException):
-        raise found
-    return found, time.monotonic() - started
+    if isinstance(reply, BaseException):
+        raise reply
+    return reply, time.monotonic() - started
 
 
-def _describe_feedback(path: Path) -> str:
+def _check_feedback(path: Path) -> str:
     from assistant.feedback import FeedbackStore
 
     parent = _find_existing(path.parent)
@@ -217,23 +214,23 @@ def _describe_feedback(path: Path) -> str:
     return f"{sum(1 for _ in FeedbackStore(path))} verdicts in {path}"
 
 
-def _describe_page() -> str:
+def _check_page() -> str:
     known = {f"CASECITE_{name.upper()}" for name in (*IndexSettings.model_fields, *AssistantSettings.model_fields)}
     if not any(name.startswith("CASECITE_") and name not in known for name in os.environ):
-        return "as it is without settings"  # to look at these takes Gradio, which takes its time
+        return "default settings"  # without importing Gradio, which is slow
 
     from assistant.api.settings import page_settings
 
     settings = page_settings()
-    if strangers := [name for name in settings.editors if name not in settings.auth]:
+    if unknown := [name for name in settings.editors if name not in settings.auth]:
         raise WrongUseError(
-            f"CASECITE_EDITORS names who has no login: {', '.join(strangers)}",
+            f"CASECITE_EDITORS names who has no login: {', '.join(unknown)}",
             remedy="add them to CASECITE_AUTH, or take them out",
         )
     return f"{len(settings.auth) or 'no'} logins, {len(settings.editors) or 'no'} editors"
 
 
-def _describe_clock(index_dir: Path) -> str:
+def _check_clock(index_dir: Path) -> str:
     from index.storage.manifest import read_manifest
 
     live = IndexLayout(index_dir).live_build()
@@ -246,7 +243,7 @@ def _describe_clock(index_dir: Path) -> str:
     return f"{now:%Y-%m-%d %H:%M} UTC"
 
 
-def _describe_open_files() -> str:
+def _check_open_files() -> str:
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -257,15 +254,15 @@ def _describe_open_files() -> str:
     return f"a process may open {limit:,}"
 
 
-def _describe_disk(index_dir: Path) -> str:
+def _check_disk(index_dir: Path) -> str:
     folder = _find_existing(index_dir)
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
+    state = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LOW_DISK_BYTES:
-        raise WrongUseError(told, remedy="free some space: a new build needs as much as the one in use")
-    return told
+        raise WrongUseError(state, remedy="free some space: a new build needs as much as the one in use")
+    return state
 
 
 def _find_existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that there is."""
+    """The path, or its nearest parent folder that exists."""
     return next(place for place in (path, *path.absolute().parents) if place.exists())

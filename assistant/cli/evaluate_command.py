@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assistant.evaluation.comparison import check_comparable, compare_reports
 from assistant.evaluation.qrels import read_judged_queries
-from assistant.evaluation.questions import QuestionSet, read_questions
+from assistant.evaluation.questions import read_questions
 from assistant.evaluation.report import Report, read_report
 from assistant.evaluation.runner import Progress, evaluate
 from index.errors import WrongUseError
@@ -25,7 +25,7 @@ def evaluate_files(
     old_report_path: Path | None = None,
     report_path: Path | None = None,
 ) -> Report:
-    """Run the questions of a file and write the report. What can be refused is refused before anything is asked.
+    """Ask the questions of a file and write the report. All input is checked before the first question.
 
     Raises:
         CaseciteError: a file, an option or the index cannot be used.
@@ -35,7 +35,9 @@ def evaluate_files(
 
     _check_options(qrels_path, record_paths, index_dir, llm, report_path)
     questions = read_judged_queries(questions_path, qrels_path) if qrels_path else read_questions(questions_path)
-    old = _read_old(old_report_path, questions) if old_report_path else None
+    old = read_report(old_report_path) if old_report_path else None
+    if old:
+        check_comparable(old.run, questions.source, questions.qrels)
     with (
         show_progress() as progress,
         _index_folder(record_paths, index_dir, progress) as folder,
@@ -64,15 +66,9 @@ def _check_options(
         raise WrongUseError(f"no report can be written to {report_path}", remedy="name a file in a folder that exists")
 
 
-def _read_old(path: Path, questions: QuestionSet) -> Report:
-    old = read_report(path)
-    check_comparable(old.run, questions.source, questions.qrels)
-    return old
-
-
 @contextmanager
 def _index_folder(record_paths: Sequence[str], index_dir: Path | None, progress: Progress) -> Iterator[Path | None]:
-    """The folder of the index to ask; with records, one that is built of them and removed in the end."""
+    """The folder of the index to ask; with records, a temporary index that is built from them."""
     from index.building.build import build_index
 
     if not record_paths:

@@ -7,32 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from assistant.cli.common import EXIT_INTERRUPTED, EXIT_NO_INDEX, IndexOption, stop
-from assistant.cli.fetch_command import fetch
 from index.errors import CaseciteError, WrongUseError
 from index.types import BuildReport
 
 if TYPE_CHECKING:
+    from index.fetch import FetchReport
     from index.maintenance.verify import VerifyReport
     from index.progress import Progress
 
 SHOWN_REJECTIONS = 10
 UNCHANGED = "stopped; an index in use is unchanged"
 
-index_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Build the index, keep it up, and look at it."
-)
+index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, maintain and inspect the index.")
 
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for standard input.")]
 ColumnsOption = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="FIELD=COLUMN", help="Which column of a table gives a field; may be repeated."),
+    typer.Option("--columns", metavar="FIELD=COLUMN", help="Column of a table for a field; may be repeated."),
 ]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for a build that is running, and then begin.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until a running build has finished.")]
 ReportOption = Annotated[bool, typer.Option("--json", help="Write the report as one JSON object.")]
 
 
@@ -45,28 +43,30 @@ def build(
     index: IndexOption = None,
     as_json: ReportOption = False,
 ) -> None:
-    """Build the index from records; the old one answers until it is done.
+    """Build the index from records; the old index answers until the new one is complete.
 
-    Without PATHS the index is made again from its own records, or where these are damaged from what they were read
-    from: this heals an index, and gives it the embedding model that is set.
+    Without PATHS the index is rebuilt from its own records or, if these are damaged, from its source files. This
+    repairs a damaged index, and applies a change of the embedding model.
     """
     from index.building.build import build_index
     from index.demo import DEMO_RECORDS
     from index.maintenance.repair import heal_index
 
-    sources, column_map = [*(paths or []), *([str(DEMO_RECORDS)] if demo else [])], _read_columns(columns)
+    sources, column_map = [*(paths or []), *([str(DEMO_RECORDS)] if demo else [])], _parse_columns(columns)
     with _working(UNCHANGED) as progress:
         if sources:
             report = build_index(sources, index, "rebuild", progress, columns=column_map, wait=wait)
         else:
             report = heal_index(index, progress, wait=wait)
-    _tell(report, as_json=as_json)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_build(report))
 
 
 @index_app.command()
 def update(
     paths: PathsArgument = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on, whenever files in these folders change.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep running, and update when files in these folders change.")
+    ] = False,
     columns: ColumnsOption = None,
     wait: WaitOption = False,
     index: IndexOption = None,
@@ -74,19 +74,19 @@ def update(
 ) -> None:
     """Add records to the index; only new text is embedded.
 
-    A record of a report that is there completes or corrects it.
+    A record of a report that the index has already completes or corrects it.
     """
     from index.building.build import build_index
 
     if not paths:
         raise WrongUseError("no records to add", remedy="give files or folders, or - for standard input")
-    column_map = _read_columns(columns)
+    column_map = _parse_columns(columns)
     if watch:
         _watch(paths, index, column_map, as_json=as_json)
         return
     with _working(UNCHANGED) as progress:
         report = build_index(paths, index, "update", progress, columns=column_map, wait=wait)
-    _tell(report, as_json=as_json)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_build(report))
 
 
 @index_app.command()
@@ -101,10 +101,26 @@ def remove(
 
     with _working(UNCHANGED) as progress:
         report = remove_records(names, index, progress, wait=wait)
-    _tell(report, as_json=as_json)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_build(report))
 
 
-index_app.command()(fetch)
+@index_app.command()
+def fetch(
+    query: Annotated[str, typer.Argument(help="A query as on the source's own web page.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Write the records to this file.")],
+    source: Annotated[Literal["pubmed", "europepmc"], typer.Option(help="Where to search.")] = "pubmed",
+    max_records: Annotated[int | None, typer.Option("--max", help="Maximum number of records.")] = None,
+    email: Annotated[str | None, typer.Option(help="Your e-mail address, for NCBI [env: CASECITE_EMAIL].")] = None,
+    as_json: ReportOption = False,
+) -> None:
+    """Fetch records from PubMed or Europe PMC to a file. After an interruption, the same command continues."""
+    from index.fetch import fetch_records
+
+    with _working(f"stopped; the same command goes on with what is in {output}") as progress:
+        report = fetch_records(query, output, source=source, max_records=max_records, email=email, progress=progress)
+    for warning in report.warnings:
+        typer.echo(f"casecite: {warning}", err=True)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_fetch(report))
 
 
 @index_app.command()
@@ -112,7 +128,7 @@ def info(
     index: IndexOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write manifest and counts as one JSON object.")] = False,
 ) -> None:
-    """What the index holds and how it was made."""
+    """Show the contents of the index and how it was built."""
     from assistant.cli.index_info import describe_index, list_index
     from index.search.search import open_index
 
@@ -122,19 +138,19 @@ def info(
 
 @index_app.command()
 def verify(index: IndexOption = None, as_json: ReportOption = False) -> None:
-    """Compare the index with what was built. Exit code 4 means that something of it is damaged."""
+    """Compare the index with its state after the build. Exit code 4 means that it is damaged."""
     from index.maintenance.verify import verify_index
 
     with _working("stopped; not all was verified") as progress:
         report = verify_index(index, progress)
-    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_state(report))
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_verification(report))
     if not report.is_sound:
         raise typer.Exit(EXIT_NO_INDEX)
 
 
 @index_app.command()
 def gc(wait: WaitOption = False, index: IndexOption = None, as_json: ReportOption = False) -> None:
-    """Remove all builds but the one in use, and what killed builds left behind."""
+    """Remove all builds except the one in use, and the remains of killed builds."""
     from index.maintenance.gc import clear_index
 
     with _working("stopped; the index in use is unchanged") as progress:
@@ -153,7 +169,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the records to this file.")] = None,
     index: IndexOption = None,
 ) -> None:
-    """Write all records, one JSON object a line; from them the same index can be built."""
+    """Write all records, one JSON object a line; the same index can be built from them."""
     from index.maintenance.export import export_records, write_records
     from index.progress import no_progress
     from index.search.search import open_index
@@ -168,7 +184,7 @@ def export(
 
 @contextmanager
 def _working(when_stopped: str) -> Iterator[Progress]:
-    """Show the progress of what is done meanwhile; Ctrl-C ends it with these words."""
+    """Show progress; Ctrl-C ends the command with this message."""
     from assistant.cli.progress import show_progress
 
     try:
@@ -179,12 +195,12 @@ def _working(when_stopped: str) -> Iterator[Progress]:
 
 
 def _watch(paths: Sequence[str], index_dir: Path | None, columns: Mapping[str, str], *, as_json: bool) -> None:
-    """Update until Ctrl-C, a line for each update."""
+    """Update until Ctrl-C, with one line for each update."""
     from assistant.cli.progress import show_progress
     from index.maintenance.watch import watch_folder
 
-    def tell(report: BuildReport) -> None:
-        line = json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_line(report)
+    def report_update(report: BuildReport) -> None:
+        line = json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe_update(report)
         typer.echo(line)
 
     def warn(error: CaseciteError) -> None:
@@ -192,12 +208,14 @@ def _watch(paths: Sequence[str], index_dir: Path | None, columns: Mapping[str, s
 
     typer.echo(f"watching {', '.join(paths)}; Ctrl-C ends it", err=True)
     try:
-        watch_folder(paths, index_dir, on_report=tell, on_error=warn, columns=columns, show_progress=show_progress)
+        watch_folder(
+            paths, index_dir, on_report=report_update, on_error=warn, columns=columns, show_progress=show_progress
+        )
     except KeyboardInterrupt:
         typer.echo("no longer watching; the index holds all that was reported", err=True)
 
 
-def _read_columns(pairs: Sequence[str] | None) -> dict[str, str]:
+def _parse_columns(pairs: Sequence[str] | None) -> dict[str, str]:
     columns = {}
     for pair in pairs or ():
         field, sign, column = pair.partition("=")
@@ -207,11 +225,7 @@ def _read_columns(pairs: Sequence[str] | None) -> dict[str, str]:
     return columns
 
 
-def _tell(report: BuildReport, *, as_json: bool) -> None:
-    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else _describe(report))
-
-
-def _describe(report: BuildReport) -> str:
+def _describe_build(report: BuildReport) -> str:
     lines = [
         f"{report.record_count:,} records in {report.chunk_count:,} chunks, in {report.index_dir}",
         _describe_counts(report),
@@ -235,13 +249,24 @@ def _describe_counts(report: BuildReport) -> str:
     )
 
 
-def _describe_line(report: BuildReport) -> str:
+def _describe_update(report: BuildReport) -> str:
     rejected = f"; rejected input: {report.rejected_path}" if report.rejected_count else ""
     counts = f"{_describe_counts(report)}, {report.seconds:.1f} s; {report.record_count:,} records"
     return f"{datetime.now():%H:%M:%S} {counts}{rejected}"
 
 
-def _describe_state(report: VerifyReport) -> str:
+def _describe_fetch(report: FetchReport) -> str:
+    lines = [
+        f"{report.fetched} records in {report.output}, {report.seconds:.1f} s",
+        f"found {report.found}, without an abstract {report.without_abstract}, rejected {report.rejected}, "
+        f"not given {report.missing}",
+    ]
+    if report.rejected_path:
+        lines.append(f"  rejected input and reasons: {report.rejected_path}")
+    return "\n".join(lines)
+
+
+def _describe_verification(report: VerifyReport) -> str:
     lines = [str(finding) for finding in report.findings]
     if report.is_sound:
         held = f"{report.record_count:,} records in {report.chunk_count:,} chunks"

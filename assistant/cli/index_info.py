@@ -1,4 +1,4 @@
-"""What `casecite index info` says of an index."""
+"""`casecite index info`: the contents of an index and how it was built."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_MANIFEST = ("build_id", "built_at", "sources", "embedder", "record_count", "
 
 
 def list_index(index: Index) -> dict[str, Any]:
-    """All of it as JSON types: the fields of the manifest, the counts of the records, and what is on disk."""
+    """The fields of the manifest, counts of the records, and the size on disk, as JSON types."""
     build = index.current()
     counts = {name: value for name, value in asdict(describe_library(build)).items() if name not in _OF_MANIFEST}
     files, size = measure_folder(index.index_dir)
@@ -39,11 +39,11 @@ def list_index(index: Index) -> dict[str, Any]:
 
 
 def describe_index(index: Index) -> str:
-    """All that a reader may want to know of it, in some twenty lines."""
+    """The same for users, in about twenty lines of text."""
     build = index.current()
     manifest, overview = build.manifest, describe_library(build)
     rows = [*_describe_records(overview), *_describe_build(build, manifest), *_describe_folder(index)]
-    # Paths stand in the manifest as they are, so that they can be read again.
+    # The manifest has paths verbatim, so that files can be read again.
     return clean_text("\n".join(line for label, text in rows for line in _lay_out(label, text)))
 
 
@@ -108,7 +108,7 @@ def _describe_folder(index: Index) -> list[tuple[str, str]]:
 
 
 def _count_merged(build: Snapshot) -> int:
-    """How much input of the build was joined to another record."""
+    """The number of input records that were merged into others."""
     with (build.build_dir / MERGED_FILE).open(encoding="utf-8") as lines:
         return sum(json.loads(line)["input"] == "merged" for line in lines)
 

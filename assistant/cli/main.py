@@ -27,18 +27,18 @@ app = typer.Typer(
     help="Ask published case reports; every statement comes with the sentence that says it.",
 )
 app.add_typer(index_app, name="index")
-feedback_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What users of the page said of answers.")
+feedback_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Verdicts of users on answers.")
 app.add_typer(feedback_app, name="feedback")
 
 LlmOption = Annotated[str | None, typer.Option("--llm", help="Chat model, provider:model [env: CASECITE_LLM].")]
-TopKOption = Annotated[int | None, typer.Option("--top-k", help="How many records are read.")]
+TopKOption = Annotated[int | None, typer.Option("--top-k", help="Number of records to read.")]
 YearFromOption = Annotated[int | None, typer.Option("--year-from", help="Only records of this year or later.")]
 YearToOption = Annotated[int | None, typer.Option("--year-to", help="Only records of this year or earlier.")]
 JournalOption = Annotated[list[str] | None, typer.Option("--journal", help="Only this journal; may be repeated.")]
 
 
 def main() -> None:
-    """Run the command line; an error that a user can mend is one line on stderr."""
+    """Run the command line; an error that a user can fix is one line on stderr."""
     try:
         app()
     except CaseciteError as error:
@@ -56,7 +56,7 @@ def ask(
     year_to: YearToOption = None,
     journal: JournalOption = None,
 ) -> None:
-    """Answer one question. Exit code 3 means that the records do not say."""
+    """Answer one question. Exit code 3 means that the records do not have the answer."""
     from assistant.assistant import Assistant
 
     filters = Filters(year_from=year_from, year_to=year_to, journals=tuple(journal or ()))
@@ -69,7 +69,7 @@ def ask(
 
 @app.command()
 def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = None) -> None:
-    """Ask in the terminal; follow-up questions keep the case in mind. An empty line or Ctrl-D ends it."""
+    """Chat in the terminal; follow-up questions refer to the same case. An empty line or Ctrl-D ends it."""
     from assistant.assistant import Assistant
     from assistant.types import Turn
 
@@ -86,7 +86,7 @@ def chat(index: IndexOption = None, llm: LlmOption = None, top_k: TopKOption = N
 
 
 def _show(events: Iterator[AnswerEvent]) -> Answer:
-    """Write an answer as it comes: what is going on to stderr, what was checked to stdout, the references last."""
+    """Print an answer as it arrives: steps to stderr, checked text to stdout, the references last."""
     from assistant.answers import render_notes
 
     shown = ""
@@ -108,7 +108,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
     index: IndexOption = None,
     llm: LlmOption = None,
-    mcp: Annotated[bool, typer.Option("--mcp", help="Serve the tools for language models too, at /mcp.")] = False,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Also serve the tools for language models, at /mcp.")] = False,
 ) -> None:
     """Serve the web chat."""
     from assistant.assistant import Assistant
@@ -122,7 +122,7 @@ def serve(
 def export_feedback(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the questions to this file.")] = None,
 ) -> None:
-    """Write what was judged as a question file for casecite evaluate, one JSON object a line."""
+    """Write the judged answers as a question file for casecite evaluate, one JSON object a line."""
     from assistant.feedback import FeedbackStore, export_questions
     from assistant.settings import AssistantSettings
 
@@ -134,16 +134,22 @@ def export_feedback(
     if output is None:
         typer.echo(lines, nl=False)
     else:
-        _write(output, lines)
+        try:
+            output.write_text(lines, "utf-8")
+        except OSError as error:
+            remedy = "choose another --output file"
+            raise WrongUseError(f"cannot write {output}: {error.strerror}", remedy=remedy) from error
     counts = Counter(question["kind"] for question in questions)
     typer.echo(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())), err=True)
 
 
 @app.command()
 def evaluate(
-    questions: Annotated[Path, typer.Option(help="File of questions, or with --qrels of queries (BEIR or TREC).")],
-    qrels: Annotated[Path | None, typer.Option(help="Judgements of the queries; records are ranked only.")] = None,
-    records: Annotated[list[str] | None, typer.Option(help="Ask these records, not an index; may be repeated.")] = None,
+    questions: Annotated[Path, typer.Option(help="File of questions; with --qrels, of queries (BEIR or TREC).")],
+    qrels: Annotated[
+        Path | None, typer.Option(help="Relevance judgements of the queries; measures rankings only.")
+    ] = None,
+    records: Annotated[list[str] | None, typer.Option(help="Build an index of these records; may be repeated.")] = None,
     index: IndexOption = None,
     llm: LlmOption = None,
     compare: Annotated[Path | None, typer.Option(help="Report of an older run to compare with.")] = None,
@@ -172,7 +178,7 @@ def evaluate(
 
 @app.command()
 def doctor(index: IndexOption = None, llm: LlmOption = None) -> None:
-    """What is installed, which models and index are in use, and what to fix."""
+    """Show what is installed, which models and index are in use, and what to fix."""
     from assistant.cli.doctor import examine
 
     findings = list(examine(index, llm))
@@ -180,13 +186,6 @@ def doctor(index: IndexOption = None, llm: LlmOption = None) -> None:
         typer.echo(f"{'ok  ' if finding.is_ok else 'FIX '} {finding.subject:16} {finding.detail}")
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise WrongUseError(f"cannot write {path}: {error.strerror}", remedy="choose another --output file") from error
 
 
 def _given(**options: Any) -> dict[str, Any]:

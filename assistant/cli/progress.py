@@ -1,4 +1,4 @@
-"""Progress of long steps on stderr, with rate and time left: bars in a terminal, a line now and then elsewhere."""
+"""Progress of long steps on stderr, with rate and time left: bars in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rich.text import Text
 from index.progress import Progress as ProgressCallback
 
 LINE_EVERY_S = 10.0
-MIN_RATED_S = 1.0  # what is over sooner has no rate worth reading
+MIN_RATED_S = 1.0  # shorter steps show no rate
 
 
 @contextmanager
 def show_progress() -> Iterator[ProgressCallback]:
-    """A progress callback for `build_index` and other long work: it is called with a step, what is done, and of what.
+    """A progress callback for `build_index` and other long work: called with the step, the items done, and the total.
 
-    A step is over when the next one begins, or when the block ends without an error.
+    A step ends when the next one begins, or when the block ends without an error.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -39,7 +39,7 @@ def show_progress() -> Iterator[ProgressCallback]:
 
 @dataclass
 class Step:
-    """A step that is under way: how much of it was done at first and is done now, of how much, and since when."""
+    """A running step: the items done at its start and now, their total, and the start time."""
 
     name: str
     first: int
@@ -48,7 +48,7 @@ class Step:
     started: float
 
     def describe(self) -> str:
-        """How much is done, how fast, and how long the rest will take."""
+        """Items done, rate and time left."""
         rate = self._rate(time.monotonic() - self.started)
         of_all = f" of {self.total:,}" if self.total else ""
         amount = f"{self.done:,}{of_all}" if self.done or self.total else ""
@@ -56,7 +56,7 @@ class Step:
         return ", ".join(filter(None, (amount, _per_second(rate), left)))
 
     def sum_up(self) -> str:
-        """How much was done in which time, and how fast."""
+        """Items done, duration and rate."""
         seconds = time.monotonic() - self.started
         rate = self._rate(seconds)
         amount = f"{self.done:,} in {seconds:.1f} s" if self.done else f"{seconds:.1f} s"
@@ -77,32 +77,32 @@ def _clock(seconds: float) -> str:
 
 
 class _Lines:
-    """A line when a step begins, one every LINE_EVERY_S seconds, and one when it is over."""
+    """A line when a step begins, one every LINE_EVERY_S seconds, and one when it ends."""
 
     def __init__(self) -> None:
         self._step: Step | None = None
-        self._told = 0.0
+        self._last_line = 0.0
 
     def show(self, name: str, done: int, total: int | None) -> None:
         if self._step is None or self._step.name != name:
             self.end_step()
             self._step = Step(name, done, done, total, time.monotonic())
-            self._tell(f"{name} ...")
+            self._print(f"{name} ...")
         self._step.done, self._step.total = done, total
-        if time.monotonic() - self._told >= LINE_EVERY_S:
-            self._tell(f"{name}: {self._step.describe()}")
+        if time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self._print(f"{name}: {self._step.describe()}")
 
     def end_step(self) -> None:
         if self._step:
-            self._tell(f"{self._step.name}: {self._step.sum_up()}")
+            self._print(f"{self._step.name}: {self._step.sum_up()}")
 
-    def _tell(self, line: str) -> None:
-        self._told = time.monotonic()
+    def _print(self, line: str) -> None:
+        self._last_line = time.monotonic()
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the terminal's module
 
 
 class _Bars:
-    """A bar for each step; those that are over stay, with what they took."""
+    """A bar for each step; finished steps stay, with their duration."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -124,7 +124,7 @@ class _Bars:
 
 
 class _Amount(ProgressColumn):
-    """What is done, the rate and the time left; of a step that is over, what it took."""
+    """Items done, rate and time left; for a finished step its duration."""
 
     def render(self, task: Task) -> Text:
         step: Step = task.fields["step"]

@@ -20,7 +20,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from assistant.cli.fetch_command import fetch
+from assistant.cli.index_commands import fetch
 from index import Record, read_records
 from index.errors import WrongUseError
 from index.fetch import FetchFailedError, fetch_records, pubmed, service
