@@ -1,4 +1,4 @@
-"""Measuring the assistant: questions with known answers in, a report with intervals out.
+"""Evaluation: questions with known answers in, a report of measures with confidence intervals out.
 
     questions, qrels -> runner -> judging (matching), ranking -> report (intervals) -> comparison, tables
 

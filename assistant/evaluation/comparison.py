@@ -1,4 +1,4 @@
-"""Two reports on the same questions: what changed, and whether chance alone would do that."""
+"""Comparison of two reports on the same questions: differences of the measures and their significance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Pairs = dict[tuple[str, int], tuple[Row, Row]]
 
 
 def compare_reports(old: Report, new: Report) -> Comparison:
-    """New minus old, question by question.
+    """The differences, new minus old, paired by question.
 
     Raises:
-        WrongUseError: the reports are not of the same questions and judgements.
+        WrongUseError: the reports are not on the same questions and judgements.
     """
     check_comparable(old.run, new.run.questions, new.run.qrels)
     old_rows = {(row.id, row.turn): row for row in old.rows}
@@ -30,21 +30,21 @@ def compare_reports(old: Report, new: Report) -> Comparison:
 
 
 def check_comparable(old: RunInfo, questions: FileInfo, qrels: FileInfo | None) -> None:
-    """Check that an old run was on these questions and judgements.
+    """Check that an old run used these questions and judgements.
 
     Raises:
-        WrongUseError: it was on others.
+        WrongUseError: it used others.
     """
     for what, before, now in (("questions", old.questions, questions), ("qrels", old.qrels, qrels)):
         if (before and before.sha256) != (now and now.sha256):
             raise WrongUseError(
-                f"the {what} are not those of the old report: {_describe(now)} here, {_describe(before)} there",
+                f"the {what} are not those of the old report: {_name_file(now)} here, {_name_file(before)} there",
                 remedy="compare runs on one version of one file",
             )
 
 
 def _differences(pairs: _Pairs, rows: list[Row]) -> dict[str, Difference]:
-    """A measure is compared on the questions where it applies in both runs."""
+    """The differences over the questions to which a measure applies in both runs."""
     differences = {}
     for name in SHARES:
         measured = [
@@ -57,5 +57,5 @@ def _differences(pairs: _Pairs, rows: list[Row]) -> dict[str, Difference]:
     return differences
 
 
-def _describe(file: FileInfo | None) -> str:
+def _name_file(file: FileInfo | None) -> str:
     return f"{file.name} ({file.sha256[:12]})" if file else "none"

@@ -1,4 +1,4 @@
-"""How sure a share or a difference is: bootstrap over questions, and a randomisation test. Seeded, so repeatable."""
+"""Confidence intervals by bootstrap over questions, and a permutation test; seeded, so deterministic."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ RESAMPLES = 2_000
 PERMUTATIONS = 9_999
 CONFIDENCE = 0.95
 SEED = 20_251
-# Resamples that are drawn at once, so that many questions do not fill the memory.
+# Resamples drawn at once; limits the memory for many questions.
 BATCH = 100
 DIGITS = 4
 
 
 class Estimate(BaseModel):
-    """A mean over `questions` questions, with the ends of its 95 % interval (None where there is but one question)."""
+    """A mean over `questions` questions, with the bounds of its 95 % interval (None for a single question)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +28,7 @@ class Estimate(BaseModel):
 
 
 class Difference(Estimate):
-    """The mean of new minus old over the questions that both have, and how likely chance alone goes so far."""
+    """The mean of new minus old over the common questions, with the p-value of a permutation test."""
 
     old: float
     new: float
@@ -36,13 +36,13 @@ class Difference(Estimate):
 
 
 def estimate_mean(values: Sequence[float]) -> Estimate:
-    """The mean of one value a question, with its interval."""
+    """The mean of `values`, one a question, with its interval."""
     low, high = _interval(values)
     return Estimate(value=_mean(values), low=low, high=high, questions=len(values))
 
 
 def estimate_difference(old: Sequence[float], new: Sequence[float]) -> Difference:
-    """The paired difference of two runs: `old[i]` and `new[i]` are of the same question."""
+    """The paired difference of two runs: `old[i]` and `new[i]` belong to the same question."""
     differences = [after - before for before, after in zip(old, new, strict=True)]
     low, high = _interval(differences)
     return Difference(
@@ -57,7 +57,7 @@ def estimate_difference(old: Sequence[float], new: Sequence[float]) -> Differenc
 
 
 def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The ends of the interval by the percentile bootstrap."""
+    """The bounds of the interval by the percentile bootstrap."""
     from scipy import stats
 
     if len(values) < 2:
@@ -75,7 +75,7 @@ def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def _p_value(differences: Sequence[float]) -> float:
-    """Two-sided: the share of all ways to swap old and new, question by question, that differ as much."""
+    """Two-sided paired permutation test: old and new are swapped question by question."""
     from scipy import stats
 
     if len(differences) < 2:

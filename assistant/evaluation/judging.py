@@ -1,4 +1,4 @@
-"""One question judged: which of its gold records were found and cited, and whether the answer stands in the quotes."""
+"""Scores one answer: gold records found and cited, and whether the quotes contain the known answer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ ANSWER_CUTOFFS = {"answer_at_1": 1, "answer_at_3": 3, "answer_in_text": None}
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """The gold records of a question in one index: how relevant each is, and the label of every record that is one.
+    """The gold records of a question in one index: relevance by label, and label by record id.
 
-    A label is a gold id; a record that has none is called by its record id. Two records of the same report bear the
-    same label, and two gold ids of the same record become one.
+    A label is a gold id. Two records of the same report have the same label, and two gold ids of one record become one.
     """
 
     relevance: Mapping[str, int]
@@ -37,7 +36,7 @@ class Gold:
 
 
 def find_gold_records(questions: Iterable[Question], records: Iterable[Record]) -> dict[str, set[str]]:
-    """The record ids of every gold id: those that go by it, or by `pmid:N`."""
+    """The record ids of every gold id, which is a source id, `pmid:N`, a record id or a former record id."""
     wanted = {gold_id for question in questions for gold_id in question.gold}
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
@@ -47,7 +46,7 @@ def find_gold_records(questions: Iterable[Question], records: Iterable[Record]) 
 
 
 def resolve_gold(question: Question, found: Mapping[str, set[str]]) -> Gold:
-    """The gold records of a question; those that the index lacks stay in `relevance`, where they count as missed."""
+    """The gold records of a question; those missing in the index stay in `relevance` and count as not found."""
     relevance: dict[str, int] = {}
     labels: dict[str, str] = {}
     for gold_id, grade in question.gold.items():
@@ -59,7 +58,7 @@ def resolve_gold(question: Question, found: Mapping[str, set[str]]) -> Gold:
 
 
 def label_ranking(passages: Sequence[Passage], gold: Gold) -> list[str]:
-    """The labels of ranked records; a second record of the same report goes by its own id, as it is not a new find."""
+    """The labels of ranked records; a second record of the same report has its own id, as it does not count twice."""
     ranking: list[str] = []
     for passage in passages:
         label = gold.label(passage.record)
@@ -91,7 +90,7 @@ def _is_right(question: Question, gold: Gold, citations: Sequence[Citation]) -> 
 
 
 def _is_yes_or_no(answers: Sequence[str]) -> bool:
-    """No report says "yes": where that is the whole answer, the sentence that shows it must be quoted."""
+    """Reports do not say "yes": if that is the whole answer, the quotes must include the gold sentence."""
     return {normalise_text(answer).strip(".") for answer in answers} <= {"yes", "no"}
 
 
@@ -105,7 +104,7 @@ def _measure_citations(gold: Gold, citations: Sequence[Citation]) -> dict[str, f
 
 
 def _measure_sentences(question: Question, gold: Gold, citations: Sequence[Citation]) -> dict[str, float]:
-    """A quote is right if it is a gold sentence and comes from a gold record."""
+    """A quote is correct if it is a gold sentence of a gold record."""
     pairs = [
         (number, sentence)
         for number, citation in enumerate(citations)

@@ -1,6 +1,6 @@
-"""Whether a text holds an answer, and whether a quote is a gold sentence, whatever the typography.
+"""Matching of answers and gold sentences, independent of typography.
 
-Numbers and units are normalised before they are compared (`assistant.clinical_text.quantities`): `5 mg` is not part of
+Numbers and units are normalised before the comparison (`assistant.clinical_text.quantities`): `5 mg` is not part of
 `15 mg`.
 """
 
@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from assistant.clinical_text.quantities import normalise_text
 
-# A quote and a gold sentence are the same if the shorter one has this many words, and this share of them is shared.
+# A quote matches a gold sentence if the shorter one has this many words, and the other one this share of them.
 MIN_SHARED_WORDS = 5
 MIN_SHARED_PART = 0.8
 MIN_CONTAINED_WORDS = 3
-# Words up to this length must match as a whole ("man" is not in "manifest"), longer ones may have an ending.
+# Words up to this length must match completely ("man" is not in "manifest"), longer ones may have a suffix.
 MAX_WHOLE_WORD_CHARS = 3
 
 _WORDLIKE_UNITS = {"day", "week", "month", "year"}
@@ -25,12 +25,12 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)?|\w+|%")
 
 
 def holds_part(text: str, part: str) -> bool:
-    """Whether a part of an answer stands in the text, not merely inside another number, unit or word."""
+    """Whether the text contains a part of an answer, not merely inside another number, unit or word."""
     return bool(_part_pattern(normalise_text(part)).search(normalise_text(text)))
 
 
 def holds_answer(quotes: Iterable[str], must_include: Iterable[str], answers: Iterable[str]) -> bool:
-    """Whether the quotes hold every part that they must or, where there is none, one of the answers."""
+    """Whether the quotes contain every part of `must_include` or, if that is empty, one of the answers."""
     quotes = list(quotes)
     if parts := list(must_include):
         return all(any(holds_part(quote, part) for quote in quotes) for part in parts)
@@ -38,7 +38,7 @@ def holds_answer(quotes: Iterable[str], must_include: Iterable[str], answers: It
 
 
 def is_gold_sentence(quote: str, sentence: str) -> bool:
-    """Whether a quote is a gold sentence, or either is a piece of the other; few words may differ."""
+    """Whether a quote is a gold sentence, or one is part of the other; a few words may differ."""
     words, gold_words = (_TOKEN.findall(normalise_text(quote)), _TOKEN.findall(normalise_text(sentence)))
     shorter, longer = sorted((words, gold_words), key=len)
     if words == gold_words:
@@ -51,7 +51,7 @@ def is_gold_sentence(quote: str, sentence: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _part_pattern(part: str) -> re.Pattern[str]:
-    """A pattern for a normalised part that keeps to the boundaries of numbers, units and words."""
+    """A pattern for a normalised part that respects the boundaries of numbers, units and words."""
     if not part:
         return re.compile(r"(?!)")
     before = r"(?<!\w)" if part[0].isalnum() else ""

@@ -1,4 +1,4 @@
-"""What a run was made with: version, commit, machine, index."""
+"""Provenance of a run: version, commit, machine, index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def describe_run(assistant: Assistant, manifest: Manifest, questions: QuestionSet) -> RunInfo:
-    """What makes a run of these questions repeatable."""
+    """The details that are needed to repeat a run of these questions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return RunInfo(
         mode="ranking" if questions.qrels else "answers",
         questions=questions.source,
@@ -33,12 +34,12 @@ def describe_run(assistant: Assistant, manifest: Manifest, questions: QuestionSe
         casecite_version=version("casecite"),
         git_commit=find_commit(Path(__file__)),
         date=datetime.now(UTC).replace(microsecond=0),
-        machine=MachineInfo(cores=_count_cores(), system=platform.platform(), python=platform.python_version()),
+        machine=MachineInfo(cores=cores, system=platform.platform(), python=platform.python_version()),
     )
 
 
 def find_commit(source: Path) -> str | None:
-    """The commit of the checkout that a source file is tracked in, with -dirty if it was changed; or None."""
+    """The commit of the checkout that tracks a source file, with -dirty if the checkout was changed; or None."""
     git = shutil.which("git")
     if git is None or _run_git(git, source.parent, "ls-files", "--error-unmatch", source.name) is None:
         return None
@@ -47,12 +48,5 @@ def find_commit(source: Path) -> str | None:
 
 def _run_git(git: str, folder: Path, *arguments: str) -> str | None:
     command = [git, "-C", str(folder), *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no word of it is input
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no user input
     return run.stdout.strip() if run.returncode == 0 else None
-
-
-def _count_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

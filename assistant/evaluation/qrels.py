@@ -1,4 +1,4 @@
-"""Queries and their relevance judgements in the forms of BEIR and TREC."""
+"""Reads queries and relevance judgements in the formats of BEIR and TREC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Qrels = dict[str, dict[str, int]]
 
 
 def read_judged_queries(queries_path: str | Path, qrels_path: str | Path) -> QuestionSet:
-    """Read the queries that the qrels judge; queries without a relevant record are left out.
+    """Read the judged queries; queries without a relevant record are left out.
 
     Raises:
         WrongUseError: a file is missing, a line is malformed, or a judged query is not among the queries.
@@ -28,7 +28,7 @@ def read_judged_queries(queries_path: str | Path, qrels_path: str | Path) -> Que
     if unknown := [query_id for query_id in qrels if query_id not in queries]:
         shown = ", ".join(unknown[:SHOWN_IDS]) + (", ..." if len(unknown) > SHOWN_IDS else "")
         raise WrongUseError(
-            f"{qrels_path} judges {len(unknown)} queries that {queries_path} does not hold: {shown}",
+            f"{qrels_path} judges {len(unknown)} queries that {queries_path} does not have: {shown}",
             remedy="give the queries and the qrels of one collection and split",
         )
     conversations = tuple((replace(queries[query_id], gold=gold),) for query_id, gold in qrels.items() if gold)

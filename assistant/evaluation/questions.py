@@ -1,4 +1,4 @@
-"""Questions with known answers, and the files they come in: one JSON object a line, or the same in .gz."""
+"""Questions with known answers, and their files: one JSON object a line, optionally with gzip compression."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FIRST_TURN, LATER_TURN = "follow_up first", "follow_up later"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One question and what is known of its answer. `turn` counts from 1 in a conversation.
+    """One question and its known answer. `turn` counts from 1 in a conversation.
 
-    `gold` maps the ids of the records that answer it to how relevant they are (1 or more); a question without any is
-    unanswerable. The answer stands in a text that holds every one of `must_include` or, without those, one of
-    `answers`. `history` is what was said before it, where that is not other questions of the file.
+    `gold` maps the ids of the records that answer it to their relevance (1 or more); without any the question is
+    unanswerable. A text answers the question if it contains every part of `must_include` or, if that is empty, one of
+    `answers`. `history` is the conversation before the question, apart from earlier turns in the file.
     """
 
     question_id: str
@@ -44,12 +44,12 @@ class Question:
 
     @property
     def is_answerable(self) -> bool:
-        """Whether some record answers it."""
+        """Whether a record answers the question."""
         return bool(self.gold)
 
 
 class FileInfo(BaseModel):
-    """A file by its name and the SHA-256 digest of its bytes, uncompressed."""
+    """The name of a file and the SHA-256 digest of its uncompressed bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class FileInfo(BaseModel):
 class QuestionSet:
     """The conversations of a file, most of them of one turn. With `qrels` they are queries: ranked, not answered.
 
-    `unjudged` counts the lines of the file whose answers nobody knows yet; they are not among the conversations.
+    `unjudged` counts the lines without a known answer; they are not among the conversations.
     """
 
     source: FileInfo
@@ -74,13 +74,11 @@ class QuestionSet:
 
 
 def _as_strings(value: Any) -> Any:
-    """One string as a list of one, nothing as an empty list; blank strings left out."""
+    """A string as a list of one, None as an empty list; blank strings are left out."""
     values = [] if value is None else [value] if isinstance(value, str) else value
-    return [item for item in values if item.strip()] if _are_strings(values) else values
-
-
-def _are_strings(values: Any) -> bool:
-    return isinstance(values, list | tuple) and all(isinstance(item, str) for item in values)
+    if isinstance(values, list | tuple):
+        return [item for item in values if not isinstance(item, str) or item.strip()]
+    return values
 
 
 _Text = Annotated[str, Field(min_length=1, pattern=r"\w")]
@@ -109,7 +107,7 @@ def read_questions(path: str | Path) -> QuestionSet:
     """Read a question file.
 
     Raises:
-        WrongUseError: the file is missing or unreadable, a line is malformed or an id comes twice.
+        WrongUseError: the file is missing or unreadable, a line is malformed or an id is repeated.
     """
     content, source = read_source(path)
     conversations: dict[str, tuple[Question, ...]] = {}
@@ -119,19 +117,19 @@ def read_questions(path: str | Path) -> QuestionSet:
             continue
         turns = _read_line(line, f"{path}, line {number}")
         if (question_id := turns[0].question_id) in conversations:
-            raise malformed(f"{path}, line {number}", f"the id {question_id} is there already")
+            raise malformed(f"{path}, line {number}", f"the id {question_id} is repeated")
         if turns[0].kind == UNJUDGED:
             unjudged += 1
         else:
             conversations[question_id] = turns
     if not conversations:
         reason = f"no questions in {path}" + (f" but {unjudged} unjudged" if unjudged else "")
-        raise WrongUseError(reason, remedy="give a file with one question a line, and what is known of its answer")
+        raise WrongUseError(reason, remedy="give a file with one question and its known answer a line")
     return QuestionSet(source=source, conversations=tuple(conversations.values()), unjudged=unjudged)
 
 
 def read_source(path: str | Path) -> tuple[str, FileInfo]:
-    """The text of a file, uncompressed, and the file's name and digest.
+    """The uncompressed text of a file, and the file's name and digest.
 
     Raises:
         WrongUseError: the file is missing, damaged or not text.
@@ -154,26 +152,26 @@ def read_object(line: str, place: str) -> dict[str, Any]:
     """The JSON object of a line.
 
     Raises:
-        WrongUseError: the line is none.
+        WrongUseError: the line is not a JSON object.
     """
     try:
         data = json.loads(line)
     except ValueError as error:
-        raise malformed(place, f"no JSON: {error}") from error
+        raise malformed(place, f"not JSON: {error}") from error
     if not isinstance(data, dict):
-        raise malformed(place, "no JSON object")
+        raise malformed(place, "not a JSON object")
     return data
 
 
 def malformed(place: str, reason: str) -> WrongUseError:
-    """The error of a line that cannot be used."""
+    """The error for a malformed line."""
     return WrongUseError(f"{place}: {reason}", remedy="docs/evaluation.md describes the file")
 
 
 def _read_line(text: str, place: str) -> tuple[Question, ...]:
     data = read_object(text, place)
     if "_id" in data and "question" not in data:
-        raise malformed(place, "this is a BEIR query; name the file of its judgements with --qrels")
+        raise malformed(place, "this is a BEIR query; give the file of its judgements with --qrels")
     try:
         line = _Line.model_validate(data)
         turns = line.turns or [_Turn.model_validate(data)]

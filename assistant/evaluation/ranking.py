@@ -1,4 +1,4 @@
-"""Record measures of rankings, by ir_measures."""
+"""Measures of rankings of records, computed by ir_measures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def measure_rankings(
 ) -> dict[str, dict[str, float]]:
     """The measures of every judged query: `relevance` (the qrels) and `rankings` (the run, best first) by query.
 
-    A query that is judged but has no ranking counts as zero. Only the first 10 of a ranking count.
+    A judged query without a ranking counts as zero. Only the first 10 records of a ranking count.
     """
     import ir_measures
     from ir_measures import RR, Qrel, ScoredDoc, Success, nDCG
@@ -21,7 +21,7 @@ def measure_rankings(
     cutoffs = (1, 3, 5, 10)
     names = dict(zip((*(Success @ cutoff for cutoff in cutoffs), RR, nDCG @ 10), RANKING_MEASURES, strict=True))
     qrels = [Qrel(query, record, grade) for query, judged in relevance.items() for record, grade in judged.items()]
-    # trec_eval orders a run by score, so the ranks are given as scores.
+    # trec_eval sorts a run by score, so the negative ranks are given as scores.
     run = [
         ScoredDoc(query, record, float(-rank))
         for query, ranking in rankings.items()

@@ -1,4 +1,4 @@
-"""The report of a run: what was asked of what, every question's row, and the measures by kind and over all."""
+"""The report of a run: its provenance, a row for each question, and the measures by kind and overall."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Model(BaseModel):
 
 
 class IndexInfo(_Model):
-    """The build that was asked."""
+    """The evaluated build of the index."""
 
     build_id: str
     record_count: int
@@ -43,7 +43,7 @@ class IndexInfo(_Model):
 
 
 class MachineInfo(_Model):
-    """What the latencies were taken on."""
+    """The machine on which the latencies were measured."""
 
     cores: int
     system: str
@@ -51,7 +51,7 @@ class MachineInfo(_Model):
 
 
 class RunInfo(_Model):
-    """What makes a run repeatable. `git_commit` ends in -dirty if the checkout was changed; None outside of one."""
+    """Provenance of a run. `git_commit` ends in -dirty if the checkout was changed; None outside of a checkout."""
 
     mode: Literal["answers", "ranking"]
     questions: FileInfo
@@ -68,8 +68,8 @@ class RunInfo(_Model):
 class Row(_Model):
     """One question. `gold_rank` is the rank of the first gold record among the ten ranked.
 
-    In `ranked_ids` and `cited_ids` a gold record goes by its gold id, another one by its record id. `right_...` and
-    `measures` hold only what applies to the question; `confidence` and what is about answers is None in a ranking run.
+    In `ranked_ids` and `cited_ids` a gold record has its gold id, another record its record id. `right_...` is None and
+    `measures` lacks a measure that does not apply to the question; in a ranking run all fields on answers are None.
     """
 
     id: str
@@ -89,14 +89,14 @@ class Row(_Model):
 
 
 class Latency(_Model):
-    """Milliseconds a question."""
+    """Percentiles of the milliseconds a question."""
 
     p50: float
     p95: float
 
 
 class Group(_Model):
-    """The questions of one kind, or all; a measure counts the questions that it applies to."""
+    """The questions of one kind, or all; each measure is over the questions to which it applies."""
 
     kind: str
     questions: int
@@ -105,7 +105,7 @@ class Group(_Model):
 
 
 class GroupDifference(_Model):
-    """New minus old for the questions of one kind, or all, that both reports hold."""
+    """New minus old for the questions of one kind, or all, that both reports have."""
 
     kind: str
     questions: int
@@ -113,7 +113,7 @@ class GroupDifference(_Model):
 
 
 class Comparison(_Model):
-    """This run against an older one."""
+    """This run compared with an older one."""
 
     old_run: RunInfo
     groups: tuple[GroupDifference, ...]
@@ -131,7 +131,7 @@ class Report(_Model):
 
 
 def summarise_rows(rows: Sequence[Row]) -> tuple[Group, ...]:
-    """The measures over all rows, then kind by kind in the order in which they come."""
+    """The measures over all rows, then by kind in the order of first occurrence."""
     return tuple(
         Group(kind=kind, questions=len(group), measures=_estimate(group), latency_ms=_latency(group))
         for kind, group in group_rows(rows).items()
@@ -150,9 +150,9 @@ def read_report(path: str | Path) -> Report:
     """Read a report of this version.
 
     Raises:
-        WrongUseError: the file is missing or no such report.
+        WrongUseError: the file is missing or not a report of this version.
     """
-    remedy = "give a report that casecite evaluate -o has written"
+    remedy = "give a report written by casecite evaluate -o"
     try:
         return Report.model_validate_json(Path(path).read_bytes())
     except OSError as error:
@@ -161,7 +161,7 @@ def read_report(path: str | Path) -> Report:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise WrongUseError(
-            f"{path} is no report of version {SCHEMA_VERSION}: {place}: {first['msg']}", remedy=remedy
+            f"{path} is not a report of version {SCHEMA_VERSION}: {place}: {first['msg']}", remedy=remedy
         ) from error
 
 
@@ -176,5 +176,5 @@ def _latency(rows: Sequence[Row]) -> Latency:
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    """The smallest value that at least so many percent do not exceed."""
+    """The percentile by nearest rank."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

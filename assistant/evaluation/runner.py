@@ -1,4 +1,4 @@
-"""Ask an assistant every question, judge what it says, and make the report."""
+"""Asks an assistant every question, scores its answers, and makes the report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant.answers import Answer
-from assistant.evaluation.judging import Gold, find_gold_records, judge_answer, label_ranking, resolve_gold
+from assistant.evaluation.judging import (
+    ANSWER_CUTOFFS,
+    Gold,
+    find_gold_records,
+    judge_answer,
+    label_ranking,
+    resolve_gold,
+)
 from assistant.evaluation.provenance import describe_run
 from assistant.evaluation.questions import Question, QuestionSet
 from assistant.evaluation.ranking import RANKING_DEPTH, measure_rankings
@@ -27,7 +34,7 @@ SHOWN_IDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """What came of one question. Without qrels it was answered too."""
+    """The result of one question: its ranking and, without qrels, its answer."""
 
     question: Question
     gold: Gold
@@ -44,7 +51,7 @@ class _Outcome:
 def evaluate(assistant: Assistant, questions: QuestionSet, progress: Progress | None = None) -> Report:
     """Ask every question and report the measures.
 
-    Gold records that the index lacks count as missed, with a warning.
+    Gold records that are missing in the index count as not found, with a warning.
 
     Raises:
         WrongUseError: a question cannot be asked; the message names it.
@@ -52,12 +59,12 @@ def evaluate(assistant: Assistant, questions: QuestionSet, progress: Progress | 
     """
     build = assistant.index.current()
     found = find_gold_records(questions, (record for record, _ in build.iter_records()))
-    assistant.search(next(iter(questions)).text, 1)  # loads the models, which is no question's latency
+    assistant.search(next(iter(questions)).text, 1)  # loads the models, so that no latency includes it
     outcomes = list(_ask_all(assistant, questions, found, progress))
-    rows = _make_rows(outcomes)
-    warnings = [*_warn_of_unjudged(questions), *_warn_of_gold(outcomes), *_warn_of_answers(outcomes)]
+    warnings = list(_list_warnings(questions, outcomes))
     if assistant.index.manifest.build_id != build.manifest.build_id:
-        warnings.append("the index was built anew during the run, so its questions saw different records")
+        warnings.append("the index was rebuilt during the run, so its questions saw different records")
+    rows = _make_rows(outcomes)
     return Report(
         run=describe_run(assistant, build.manifest, questions),
         warnings=tuple(warnings),
@@ -115,9 +122,7 @@ def _make_row(outcome: _Outcome, ranking: list[str], measures: dict[str, float])
     question, answer, gold = outcome.question, outcome.answer, outcome.gold
     ranks = (rank for rank, label in enumerate(ranking, start=1) if label in gold.relevance)
     judged = judge_answer(question, gold, answer) if answer else {}
-    right = {
-        name: judged[name] == 1 if name in judged else None for name in ("answer_at_1", "answer_at_3", "answer_in_text")
-    }
+    right = {name: judged[name] == 1 if name in judged else None for name in ANSWER_CUTOFFS}
     return Row(
         id=question.question_id,
         kind=question.kind,
@@ -136,23 +141,13 @@ def _make_row(outcome: _Outcome, ranking: list[str], measures: dict[str, float])
     )
 
 
-def _warn_of_unjudged(questions: QuestionSet) -> Iterator[str]:
+def _list_warnings(questions: QuestionSet, outcomes: Sequence[_Outcome]) -> Iterator[str]:
     if questions.unjudged:
         yield f"questions that nobody has judged yet, which were not asked: {questions.unjudged}"
-
-
-def _warn_of_gold(outcomes: Sequence[_Outcome]) -> Iterator[str]:
-    lost = dict.fromkeys(
-        outcome.question.question_id
-        for outcome in outcomes
-        if outcome.question.is_answerable and not outcome.gold.labels
-    )
-    if lost:
-        shown = ", ".join(list(lost)[:SHOWN_IDS]) + (", ..." if len(lost) > SHOWN_IDS else "")
-        yield f"questions without a gold record in the index, which count as missed: {len(lost)} ({shown})"
-
-
-def _warn_of_answers(outcomes: Sequence[_Outcome]) -> Iterator[str]:
-    warned = [outcome for outcome in outcomes if outcome.answer and outcome.answer.warnings]
-    if warned and warned[0].answer:
-        yield f"{len(warned)} answers came with a warning, the first: {warned[0].answer.warnings[0]}"
+    answerable = [outcome for outcome in outcomes if outcome.question.is_answerable]
+    if missed := list(dict.fromkeys(item.question.question_id for item in answerable if not item.gold.labels)):
+        shown = ", ".join(missed[:SHOWN_IDS]) + (", ..." if len(missed) > SHOWN_IDS else "")
+        yield f"questions without a gold record in the index, which count as missed: {len(missed)} ({shown})"
+    warnings = [outcome.answer.warnings[0] for outcome in outcomes if outcome.answer and outcome.answer.warnings]
+    if warnings:
+        yield f"{len(warnings)} answers came with a warning, the first: {warnings[0]}"

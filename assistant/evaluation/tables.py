@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from assistant.evaluation.intervals import Estimate
 from assistant.evaluation.report import ALL, Comparison, Group, Report
 
+# Each measure's name in the tables of overall measures, and its short name as a column header.
 NAMES = {
-    "hit@1": "gold record first",
-    "hit@3": "gold record in the first 3",
-    "hit@5": "gold record in the first 5",
-    "hit@10": "gold record in the first 10",
-    "mrr@10": "MRR@10",
-    "ndcg@10": "nDCG@10",
-    "answer_at_1": "answer in the first sentence quoted",
-    "answer_at_3": "answer in the first 3 sentences quoted",
-    "answer_in_text": "answer in the answer shown",
-    "citation_precision": "cited records that are gold",
-    "citation_recall": "gold records that are cited",
-    "sentence_precision": "quotes that are gold sentences",
-    "sentence_recall": "gold sentences that are quoted",
-    "answered_unanswerable": "answered though unanswerable",
-    "abstained_answerable": "abstained though answerable",
-}
-SHORT_NAMES = {
-    "hit@1": "hit@1",
-    "hit@3": "hit@3",
-    "hit@5": "hit@5",
-    "hit@10": "hit@10",
-    "mrr@10": "MRR@10",
-    "ndcg@10": "nDCG@10",
-    "answer_at_1": "answer@1",
-    "answer_at_3": "answer@3",
-    "answer_in_text": "answer",
-    "citation_precision": "cited P",
-    "citation_recall": "cited R",
-    "sentence_precision": "sentence P",
-    "sentence_recall": "sentence R",
-    "answered_unanswerable": "answered wrongly",
-    "abstained_answerable": "abstained wrongly",
+    "hit@1": ("gold record first", "hit@1"),
+    "hit@3": ("gold record in the first 3", "hit@3"),
+    "hit@5": ("gold record in the first 5", "hit@5"),
+    "hit@10": ("gold record in the first 10", "hit@10"),
+    "mrr@10": ("MRR@10", "MRR@10"),
+    "ndcg@10": ("nDCG@10", "nDCG@10"),
+    "answer_at_1": ("answer in the first sentence quoted", "answer@1"),
+    "answer_at_3": ("answer in the first 3 sentences quoted", "answer@3"),
+    "answer_in_text": ("answer in the answer shown", "answer"),
+    "citation_precision": ("cited records that are gold", "cited P"),
+    "citation_recall": ("gold records that are cited", "cited R"),
+    "sentence_precision": ("quotes that are gold sentences", "sentence P"),
+    "sentence_recall": ("gold sentences that are quoted", "sentence R"),
+    "answered_unanswerable": ("answered though unanswerable", "answered wrongly"),
+    "abstained_answerable": ("abstained though answerable", "abstained wrongly"),
 }
 
 
 def render_report(report: Report) -> str:
-    """The run, the measures over all with their intervals, the measures by kind, and the comparison if there is one."""
+    """The run, the overall measures with their intervals, the measures by kind, and the comparison if there is one."""
     parts = [_describe_run(report), _render_overall(report.groups[0]), _render_kinds(report.groups)]
     if report.comparison:
         parts.append(_render_comparison(report.comparison))
@@ -65,7 +49,7 @@ def _describe_run(report: Report) -> str:
 
 def _render_overall(group: Group) -> str:
     rows = [
-        (NAMES[name], f"{item.value:.3f}", _interval(item), str(item.questions))
+        (NAMES[name][0], f"{item.value:.3f}", _interval(item), str(item.questions))
         for name, item in group.measures.items()
     ]
     latency = group.latency_ms
@@ -76,7 +60,7 @@ def _render_overall(group: Group) -> str:
 
 
 def _render_kinds(groups: Sequence[Group]) -> str:
-    names = [name for name in SHORT_NAMES if any(name in group.measures for group in groups)]
+    names = [name for name in NAMES if any(name in group.measures for group in groups)]
     rows = [
         (
             group.kind,
@@ -86,7 +70,7 @@ def _render_kinds(groups: Sequence[Group]) -> str:
         )
         for group in groups
     ]
-    return _table(("kind", "questions", *(SHORT_NAMES[name] for name in names), "ms p50 / p95"), rows)
+    return _table(("kind", "questions", *(NAMES[name][1] for name in names), "ms p50 / p95"), rows)
 
 
 def _render_comparison(comparison: Comparison) -> str:
@@ -94,7 +78,7 @@ def _render_comparison(comparison: Comparison) -> str:
     overall = next(group for group in comparison.groups if group.kind == ALL)
     rows = [
         (
-            NAMES[name],
+            NAMES[name][0],
             f"{item.old:.3f}",
             f"{item.new:.3f}",
             f"{item.value:+.3f}",
@@ -114,14 +98,8 @@ def _interval(item: Estimate, sign: str = "") -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join(_lines(head, rows))
-
-
-def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield _line(head)
-    yield "|" + "---|" * len(head)
-    yield from map(_line, rows)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    lines = [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        for cells in (head, *rows)
+    ]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

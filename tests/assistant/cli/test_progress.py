@@ -15,7 +15,7 @@ from assistant.cli.progress import show_progress
 
 WORK = """
 import time
-from assistant.progress import show_progress
+from assistant.cli.progress import show_progress
 
 with show_progress() as show:
     show("loading the model", 0, None)

@@ -309,7 +309,7 @@ def test_what_is_no_report_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="no report at"):
         read_report(tmp_path / "none.json")
     (tmp_path / "r.json").write_text('{"schema_version": 2}', "utf-8")
-    with pytest.raises(WrongUseError, match=r"is no report of version 1: schema_version"):
+    with pytest.raises(WrongUseError, match=r"is not a report of version 1: schema_version"):
         read_report(tmp_path / "r.json")
 
 

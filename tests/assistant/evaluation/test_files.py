@@ -32,7 +32,7 @@ def test_a_question_keeps_what_is_known_of_its_answer(tmp_path: Path) -> None:
 
 def test_a_line_ends_at_a_line_feed_and_nowhere_else(tmp_path: Path) -> None:
     lines = [json.dumps(GOOD | {"question": "how\u2028much\x85?"}, ensure_ascii=False) + "\r", "{"]
-    with pytest.raises(WrongUseError, match="line 2: no JSON"):
+    with pytest.raises(WrongUseError, match="line 2: not JSON"):
         read_questions(write(tmp_path / "q.jsonl", *lines))
 
 
@@ -64,9 +64,9 @@ def test_the_digest_is_of_the_text_whether_packed_or_not(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        pytest.param([GOOD, "{"], "line 2: no JSON: ", id="no JSON"),
-        pytest.param(["[1]"], "line 1: no JSON object", id="a list"),
-        pytest.param([GOOD, GOOD], "line 2: the id q1 is there already", id="id twice"),
+        pytest.param([GOOD, "{"], "line 2: not JSON: ", id="no JSON"),
+        pytest.param(["[1]"], "line 1: not a JSON object", id="a list"),
+        pytest.param([GOOD, GOOD], "line 2: the id q1 is repeated", id="id twice"),
         pytest.param([{"id": "q", "question": "x?"}], "line 1: gold_doc_ids: Field required", id="no gold"),
         pytest.param([GOOD | {"question": " "}], "line 1: question: ", id="empty question"),
         pytest.param([GOOD | {"answers": [1]}], "line 1: answers.0: Input should be a valid string", id="number"),
@@ -122,7 +122,7 @@ def test_queries_are_read_with_what_is_relevant(tmp_path: Path, queries: list[st
     [
         pytest.param(BEIR, ["1 A"], "qrels, line 1: neither query, record", id="two columns"),
         pytest.param(BEIR, ["1 A 1", "1 B high"], "qrels, line 2: neither", id="relevance is no number"),
-        pytest.param(BEIR, ["9 A 1"], "judges 1 queries that .* does not hold: 9", id="unknown query"),
+        pytest.param(BEIR, ["9 A 1"], "judges 1 queries that .* does not have: 9", id="unknown query"),
         pytest.param(BEIR, ["1 A 0"], "no relevant record in", id="nothing relevant"),
         pytest.param(['{"_id": "1"}'], ["1 A 1"], "queries, line 1: neither", id="query without text"),
         pytest.param(["1 no tab"], ["1 A 1"], "queries, line 1: neither", id="topic without tab"),
