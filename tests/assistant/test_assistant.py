@@ -144,6 +144,32 @@ def test_a_follow_up_is_read_in_the_case_that_was_cited(demo_assistant: Assistan
     assert demo_assistant.ask("and how old was she?", plain).query == given.query
 
 
+def test_the_turns_of_an_answer_carry_the_records_that_it_cites(demo_assistant: Assistant) -> None:
+    given = demo_assistant.ask(BMD)
+    asked, answered = given.turns
+    assert (asked.role, asked.content, asked.record_ids) == ("user", BMD, ())
+    assert (answered.role, answered.content) == ("assistant", given.text)
+    assert answered.record_ids == tuple(dict.fromkeys(citation.record.record_id for citation in given.citations))
+
+
+def test_a_record_that_is_gone_from_the_index_is_no_case(demo_assistant: Assistant) -> None:
+    history = [{"role": "user", "content": BMD}, {"role": "assistant", "content": "It rose.", "record_ids": ["pmid:0"]}]
+    given = demo_assistant.ask("and did she have further fractures?", history)
+    assert given.query.startswith(BMD)
+
+
+def test_an_answer_says_whether_it_is_a_list(demo_assistant: Assistant) -> None:
+    assert demo_assistant.ask(BMD).kind == "fact"
+    assert demo_assistant.ask("Which reports describe seizures?").kind == "list"
+
+
+def test_other_options_share_the_index_and_what_was_read(demo_assistant: Assistant) -> None:
+    other = demo_assistant.with_options(top_k=2, quotes_only=True)
+    assert other.index is demo_assistant.index
+    assert other.settings.settings_id != demo_assistant.settings.settings_id
+    assert len({item.record.record_id for item in other.ask(BMD).evidence}) <= 2
+
+
 def test_a_short_question_that_names_what_the_case_has_is_about_the_case() -> None:
     history = (Turn(role="user", content="Kimura disease in a man?"),)
     assert not condense("any ibuprofen?", history).is_follow_up

@@ -148,6 +148,7 @@ class TestVectorStore:
         ]
         add(store, AXES, records)
         assert {chunk_id for chunk_id, _ in store.query(AXES[0], 4, filters)} == {f"pmid:{n}#0" for n in expected}
+        assert {number for number, record in enumerate(records) if filters.admits(record)} == expected
 
     def test_what_is_deleted_is_gone_and_what_was_never_there_is_no_fault(self, store: VectorStore) -> None:
         add(store, AXES)
