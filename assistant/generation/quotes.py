@@ -11,7 +11,8 @@ from assistant.verification.draft_claims import DraftClaim
 MAX_QUOTES = 3
 MAX_QUOTED_CHARS = 600
 # A sentence at least this share as likely as the best one may be the answer too. One of another record must be much
-# likelier, since most questions are about one case (docs/log.md).
+# likelier, since most questions are about one case (docs/experiments/reader.md, "Choosing among snapshots, and the
+# search's weight").
 RIVAL_SHARE = 0.01
 QUOTED_RECORD_SHARE = 0.3
 

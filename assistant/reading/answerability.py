@@ -74,7 +74,8 @@ def estimate_answerable(query: str, read: Sequence[ReadRecord], snapshot: Snapsh
 def names_unknown_drug(query: str, snapshot: Snapshot) -> bool:
     """Whether a drug of the query is in no record, nor any term that it may be a misspelling of.
 
-    True of 2 in 584 answerable training questions that name a drug (docs/log.md).
+    True of 2 in 584 answerable training questions that name a drug (docs/experiments/gate.md, "Drugs that are in no
+    record").
     """
     terms = analyse(" ".join(drug_names(query)))
     return any(not snapshot.document_frequency(term) and not snapshot.corrections(term) for term in terms)

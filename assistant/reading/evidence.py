@@ -15,7 +15,8 @@ from index.text.terms import analyse
 MAX_EVIDENCE = 24
 BACKGROUND_WEIGHT = 0.3
 # Lexical features added to the model's score: the reader was trained on questions that name the case in one sentence
-# and ask for what is said in another, and is less sure of a sentence that contains most of the question (docs/log.md).
+# and ask for what is said in another, and is less sure of a sentence that contains most of the question
+# (docs/experiments/reader.md, "Shared words in place of similarity").
 READER_WEIGHT = 0.5
 USUAL_COVERAGE = 0.5  # half of a question's terms are soon shared by chance; only coverage beyond that counts
 SENTENCE_COVERAGE_WEIGHT = 8.0

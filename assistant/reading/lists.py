@@ -10,7 +10,7 @@ from assistant.reading.sentences import as_evidence
 from assistant.types import Evidence
 
 # A record is listed if its search score, the reader's logit for it and its term coverage (relative to the record that
-# covers most) add up to ON_TOPIC, or if it covers nearly all of the topic (docs/log.md).
+# covers most) add up to ON_TOPIC, or if it covers nearly all of the topic (docs/experiments/lists.md, "Lists").
 FOUND_WEIGHT = 5.0
 TOPIC_COVERAGE_WEIGHT = 4.0
 ON_TOPIC = 5.0

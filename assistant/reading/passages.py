@@ -12,7 +12,8 @@ from assistant.reading.reader import Reader, Reading, load_reader
 from assistant.reading.sentences import Sentence, as_report, split_record
 from index.types import Passage
 
-# Weight of a record's search score against the reader's logit; chosen on training questions (docs/log.md).
+# Weight of a record's search score against the reader's logit; chosen on training questions
+# (docs/experiments/reader.md, "Choosing among snapshots, and the search's weight").
 SEARCH_WEIGHT = 12.0
 CACHED_READINGS = 128
 

@@ -15,7 +15,8 @@ MAX_QUESTION_CHARS = 2_000
 FEW_TERMS = 4
 NAMING_FREQUENCY = 2
 # With a case in mind, nor can one with fewer than this, unless two of its terms are unusual and not in the case. Of
-# 9,499 questions that name their case, 20 are so short and have no rare term (docs/log.md).
+# 9,499 questions that name their case, 20 are so short and have no rare term (docs/experiments/follow-ups.md, "What
+# makes a follow-up").
 NAMING_TERMS = 6
 UNUSUAL_FREQUENCY = 5
 # A longer question with this many rare terms that the case lacks names another case, whatever its pronouns.

@@ -33,7 +33,7 @@ from index.text.terms import analyse
 from index.types import Record
 
 # The share of a claim's terms that its sentences and the title must contain, and the share that the sentences alone
-# must contain to skip the reader (docs/log.md).
+# must contain to skip the reader (docs/experiments/claims.md, "Checking what a chat model writes").
 MIN_SHARED_TERMS = 0.5
 ENOUGH_SHARED_TERMS = 0.8
 # The probability the reader must give to the sentences, and its least logit for their record.

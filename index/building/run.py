@@ -26,7 +26,8 @@ from index.types import BuildReport
 
 SELF_RECALL_SAMPLE = 50
 # Nearest neighbours are approximate: in a sound store of a few hundred thousand chunks up to one in forty does not find
-# itself (docs/log.md). In one with mixed up or missing vectors hardly any do.
+# itself (docs/experiments/storage.md, "Chunks that are not found"). In one with mixed up or missing vectors hardly any
+# do.
 MIN_SELF_RECALL = 0.8
 SAME_VECTOR = 0.999
 # A chunk that is deleted stays in the graph of neighbours as a knot that is passed over. With more of them than this

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 # With Chroma's 16 neighbours one chunk in forty of 186,000 is not found even where 400 are looked at; with these three
-# in a thousand, for little more time (docs/log.md, "Chunks that are not found").
+# in a thousand, for little more time (docs/experiments/storage.md, "Chunks that are not found").
 # Chroma writes the graph out only after so many changes. What is not in the files each process that reads makes anew
 # at its first question, and if no change is, it writes into the build.
 HNSW: Any = {"hnsw": {"space": "cosine", "max_neighbors": 32, "ef_search": 800, "sync_threshold": 1}}
