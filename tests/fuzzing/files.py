@@ -1,4 +1,4 @@
-"""Files of records in each format: whatever the bytes, what they hold is read or rejected."""
+"""Checks of file formats: any bytes are read or rejected, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .records import check_item
 Item = RawRecord | Rejection
 Read = Callable[[io.BufferedReader, str], Iterator[Item]]
 
-SOUND = {
+VALID = {
     "medline": "\n\nPMID- 777\nTI  - Sound\nAB  - A cook sneezed.\nSO  - X\n",
     "ris": "\nTY  - JOUR\nDB  - PubMed\nAN  - 777\nAB  - A cook sneezed.\nER  - \n",
     "bibtex": "\n@article{sound, pmid = {777}, abstract = {A cook sneezed.}}\n",
@@ -39,37 +39,37 @@ SOUND = {
     "sneezed.</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>\n",
     "table": "pmid,abstract,title\n777,A cook sneezed.,\n",
 }
-"""A record in each format, which no other entry of its file may spoil."""
+"""A valid record in each format, which must be read whatever else its file contains."""
 
 
-def check_entries(data: bytes, read: Read, sound: str, mark: str) -> None:
-    """Formats whose entries begin with a mark: each gives an item, and what comes before an entry does not spoil it."""
+def check_entries(data: bytes, read: Read, valid: str, mark: str) -> None:
+    """Formats whose entries start with a mark: each gives an item, and a valid entry after any content is read."""
     items = read_twice(data, read)
     lines = universal_lines(data)
     assert len(items) >= sum(bool(re.match(mark, line)) for line in lines)
     if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        assert_sound(list(read(stream_of(data + sound.encode()), "a.txt"))[-1])
+        assert_valid(list(read(stream_of(data + valid.encode()), "a.txt"))[-1])
 
 
 def check_tagged(data: bytes) -> None:
-    """MEDLINE and RIS, lines of tags and values: the same bytes as both. No line is passed over that holds anything."""
+    """MEDLINE and RIS, on the same bytes: no line with text is ignored."""
     has_text = any(line.strip() for line in universal_lines(data))
     assert not has_text or (any(read_medline(stream_of(data), "")) and any(read_ris(stream_of(data), "")))
-    check_entries(data, read_medline, SOUND["medline"], "PMID-")
-    check_entries(data, read_ris, SOUND["ris"], "TY  -")
+    check_entries(data, read_medline, VALID["medline"], "PMID-")
+    check_entries(data, read_ris, VALID["ris"], "TY  -")
 
 
 def check_bibtex(data: bytes) -> None:
-    """BibTeX: each block but for comments, preambles and strings gives an item."""
+    """BibTeX: each block except comments, preambles and strings gives an item."""
     mark = r"(?i)[ \t]*@[ \t]*(?!(?:comment|preamble|string)[ \t]*[{(])\w+[ \t]*[{(]"
-    check_entries(data, read_bibtex, SOUND["bibtex"], mark)
+    check_entries(data, read_bibtex, VALID["bibtex"], mark)
 
 
 def check_json(data: bytes) -> None:
-    """JSON: after a record a line, every line that is an object gives a record."""
+    """JSON: after a record on a line, every line that is an object gives a record."""
     read_twice(data, read_json)
-    items = read_twice(SOUND["json"].encode() + data, read_json)
-    assert_sound(items[0])
+    items = read_twice(VALID["json"].encode() + data, read_json)
+    assert_valid(items[0])
     objects = sum(map(is_object, universal_lines(data)))
     assert sum(isinstance(item, RawRecord) for item in items) == objects + 1
 
@@ -83,9 +83,9 @@ def is_object(line: str) -> bool:
 
 
 def check_xml(data: bytes) -> None:
-    """XML: what follows a document does not spoil it; of a well-formed one every element gives an item."""
+    """XML: a document is read whatever follows; every element of a well-formed one gives an item."""
     items = read_twice(data, read_pubmed_xml)
-    assert_sound(next(read_pubmed_xml(stream_of(SOUND["xml"].encode() + data), "a.xml")))
+    assert_valid(next(read_pubmed_xml(stream_of(VALID["xml"].encode() + data), "a.xml")))
     if b"<!" in data:
         return
     with suppress(ElementTree.ParseError, ValueError, LookupError):
@@ -94,17 +94,17 @@ def check_xml(data: bytes) -> None:
 
 
 def check_table(data: bytes) -> None:
-    """Tables: each line that holds a cell gives an item, where no quotation mark joins lines."""
+    """Tables: each line with a cell gives an item, unless quotation marks join lines."""
     read_twice(data, read_table)
-    items = read_twice(SOUND["table"].encode() + data, read_table)
-    assert_sound(items[0])
-    lines = universal_lines(SOUND["table"].encode() + data)[1:]
+    items = read_twice(VALID["table"].encode() + data, read_table)
+    assert_valid(items[0])
+    lines = universal_lines(VALID["table"].encode() + data)[1:]
     if b'"' not in data and max(map(len, lines)) < csv.field_size_limit():
         assert len(items) == sum(any(line.rstrip("\n").split(",")) for line in lines)
 
 
 def check_files(data: bytes) -> None:
-    """A file by any name, as it is or packed: "gzip a.ris.gz", say, on a first line, then what it holds."""
+    """A file with any name, packed or not: the first line is, for example, "gzip a.ris.gz", the rest is the content."""
     head, _, content = data.partition(b"\n")
     packing, _, name = head.decode("utf-8", "replace").partition(" ")
     if packing == "gzip":
@@ -119,7 +119,7 @@ def check_files(data: bytes) -> None:
         for item in found:
             check_item(item)
         assert [other.name for other in Path(folder).iterdir()] == [path.name]
-    assert found, "a file is passed over"
+    assert found, "a file is ignored"
 
 
 def pack(content: bytes) -> bytes:
@@ -132,9 +132,9 @@ def pack(content: bytes) -> bytes:
 
 
 def read_twice(data: bytes, read: Read) -> list[Item]:
-    """What a reader gives, checked: it is the same each time, and each raw record becomes a record or a rejection."""
+    """The items of a file, after a check: they are the same each time, and become records or rejections."""
     items = list(read(stream_of(data), "a.txt"))
-    assert repr(items) == repr(list(read(stream_of(data), "a.txt"))), "reading again gives something else"
+    assert repr(items) == repr(list(read(stream_of(data), "a.txt"))), "the second reading differs"
     for item in items:
         check_item(parse_record(item) if isinstance(item, RawRecord) else item)
     return items
@@ -142,11 +142,11 @@ def read_twice(data: bytes, read: Read) -> list[Item]:
 
 def stream_of(data: bytes) -> io.BufferedReader:
     """A file with this content."""
-    return io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type] # it has all that is used of a raw file
+    return io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type] # it has the methods that are used
 
 
 def universal_lines(data: bytes) -> list[str]:
-    """The lines of a file as readers are given them."""
+    """The lines of a file with universal newlines."""
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return list(io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="surrogateescape"))
@@ -154,8 +154,8 @@ def universal_lines(data: bytes) -> list[str]:
         return []
 
 
-def assert_sound(item: Item) -> None:
-    """The item is the sound record."""
+def assert_valid(item: Item) -> None:
+    """The item is the valid record."""
     assert isinstance(item, RawRecord), item
     record = parse_record(item)
     assert isinstance(record, Record), record

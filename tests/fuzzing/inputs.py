@@ -1,4 +1,4 @@
-"""Inputs for hypothesis: pieces that mean something to a target, inputs of its corpus changed in places, any bytes."""
+"""Inputs for hypothesis: tokens of a target, mutations of its corpus, any bytes."""
 
 from __future__ import annotations
 
@@ -11,29 +11,12 @@ from hypothesis import strategies as st
 
 from .targets import corpus_of, words_of
 
-JSON_VALUES = (
-    None,
-    True,
-    0,
-    -1.5,
-    10**30,
-    float("nan"),
-    "",
-    "x",
-    "2019",
-    "\ud800",
-    "\0",
-    [],
-    {},
-    [1],
-    ["x"],
-    [{}],
-    {"name": 1},
-)
+_NUMBERS = (None, True, 0, -1.5, 10**30, float("nan"))
+JSON_VALUES = (*_NUMBERS, "", "x", "2019", "\ud800", "\0", [], {}, [1], ["x"], [{}], {"name": 1})
 
 
 def inputs(name: str) -> st.SearchStrategy[bytes]:
-    """Inputs of a few kilobytes for the target of that name."""
+    """Inputs of a few kilobytes for a target."""
     words = st.sampled_from(words_of(name))
     strange = st.text(max_size=6).map(str.encode) | st.binary(max_size=4)
     pieces = st.lists(words | strange, max_size=40).map(b"".join)
@@ -47,7 +30,7 @@ def inputs(name: str) -> st.SearchStrategy[bytes]:
 
 
 def change(seed: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
-    """A seed with some bytes taken out at some places and others put there."""
+    """A seed with bytes replaced at some positions: (position, length, new bytes)."""
     for place, length, new in changes:
         start = place % (len(seed) + 1)
         seed = seed[:start] + new + seed[start + length :]
@@ -55,7 +38,7 @@ def change(seed: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def read_value(seed: bytes) -> dict[str, Any] | None:
-    """The object that a seed is in JSON, or None."""
+    """The JSON object of a seed, or None."""
     with suppress(ValueError):
         value = json.loads(seed)
         return value if isinstance(value, dict) else None
@@ -63,7 +46,7 @@ def read_value(seed: bytes) -> dict[str, Any] | None:
 
 
 def change_value(seed: dict[str, Any], place: int, new: Any) -> bytes:
-    """A JSON object on one line with another value at one of its places, however deep."""
+    """A JSON object on one line, with one of its values, at any depth, replaced."""
     places = list(iter_places(seed))
     holder, key = places[place % len(places)]
     old, holder[key] = holder[key], new
@@ -74,7 +57,7 @@ def change_value(seed: dict[str, Any], place: int, new: Any) -> bytes:
 
 
 def iter_places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place in a JSON value that holds one, as the list or object and the index or name in it."""
+    """The location of each value in a JSON value: the list or object, and the index or name."""
     keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in keys:
         yield value, key

@@ -1,4 +1,4 @@
-"""Questions and conversations, up to what is found and answered on the demo index."""
+"""Checks of questions and conversations, with searches and answers on the demo index."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAIN_TOKENS = {"paragraph_open", "inline", "text", "text_special", "paragraph_c
 
 
 def check_query(data: bytes, assistant: Assistant) -> None:
-    """A conversation, its turns parted by empty lines and the question last, up to the passages that are found."""
+    """A conversation (turns separated by empty lines, the question last), up to the passages found."""
     *before, asked = text_of(data).split("\n\n")
     history = parse_history(turns_of(before))
     for text in (*before, asked):
@@ -54,7 +54,7 @@ def check_query(data: bytes, assistant: Assistant) -> None:
 
 
 def check_terms(terms: Sequence[str], lexical: LexicalIndex) -> None:
-    """Any words are terms: what they find is in order, and what they may have meant stands in a record."""
+    """Any words as terms: results are sorted by score, and corrections are terms of a record."""
     scores = [score for _, score in lexical.search(dict.fromkeys(terms, 1.0), 5)]
     assert scores == sorted(scores, reverse=True)
     assert all(lexical.document_frequency(meant) for term in terms[:5] for meant in lexical.corrections(term))
@@ -62,12 +62,12 @@ def check_terms(terms: Sequence[str], lexical: LexicalIndex) -> None:
 
 @cache
 def open_lexical(build_dir: Path) -> LexicalIndex:
-    """The words of a build, opened once."""
+    """The lexical index of a build, opened once."""
     return LexicalIndex.open(build_dir / "lexical")
 
 
 def check_answer(question: str, before: Sequence[str], assistant: Assistant) -> None:
-    """A question asked of the assistant: its answer cites what it says, and can be written in every form."""
+    """The answer to a question: it cites its sources, is deterministic, and can be exported in every format."""
     answer = assistant.ask(question, turns_of(before))
     assert answer.text
     assert answer.text == assistant.ask(question, turns_of(before)).text
@@ -82,7 +82,7 @@ def check_answer(question: str, before: Sequence[str], assistant: Assistant) -> 
 
 
 def accepted(asked: str) -> str | None:
-    """The question, or None where it is refused with a remedy."""
+    """The checked question, or None if it is refused with a remedy."""
     try:
         question = check_question(asked)
     except WrongUseError as error:
@@ -92,18 +92,18 @@ def accepted(asked: str) -> str | None:
 
 
 def check_refusal(error: WrongUseError) -> None:
-    """Who is refused is told what to do."""
+    """A refusal has a remedy."""
     assert error.remedy
 
 
 def turns_of(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """A conversation of these turns, the user's first."""
+    """A conversation of these turns, starting with the user."""
     roles = ("user", "assistant")
     return [{"role": roles[n % 2], "content": text, "record_ids": [text]} for n, text in enumerate(texts)]
 
 
 def filters_of(asked: str) -> Filters | None:
-    """Filters with the numbers and the words of a question that has "only" in it."""
+    """Filters from the first number and words of a question that contains "only"."""
     if "only" not in asked:
         return None
     years = [int(number) for number in re.findall(r"-?\d+", asked, re.ASCII)[:1]]
@@ -115,7 +115,7 @@ def filters_of(asked: str) -> Filters | None:
 
 
 def check_wording(text: str) -> None:
-    """What is told of a text by its words alone."""
+    """Functions that judge a text by its words, and escaping for Markdown."""
     assert gives_orders(text) in (True, False)
     if asks_for_list(clean_text(text)):
         assert topic_of(clean_text(text))
@@ -129,7 +129,7 @@ def check_wording(text: str) -> None:
 
 
 def check_passages(passages: Iterable[Passage]) -> None:
-    """Ranks have no gaps, scores fall from 1 to 0, no record comes twice."""
+    """Ranks have no gaps, scores decrease within 1 to 0, no record occurs twice."""
     found = list(passages)
     scores = [passage.score for passage in found]
     assert [passage.rank for passage in found] == list(range(1, len(found) + 1))

@@ -1,4 +1,4 @@
-"""What must hold of every record, its chunks, and every rejection."""
+"""Invariants of records, their chunks, and rejections."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from itertools import pairwise
 
 from index.ingest.chunking import chunk_record
 from index.ingest.formats.raw_record import MAX_RAW_CHARS, RawRecord
-from index.ingest.identifiers import name_content
+from index.ingest.identifiers import name_content, name_record
 from index.ingest.records import parse_record
 from index.text.cleaning import clean_text
 from index.types import Record, Rejection
 
-MAX_CHUNK_CHARS = 2_000  # what a window of 600 and a sentence of 900 can come to, with room
+MAX_CHUNK_CHARS = 2_000  # more than a window of 600 and a sentence of 900
 
 
 def check_item(item: Record | Rejection) -> None:
-    """What must hold of every record and every rejection."""
+    """The invariants of a record or a rejection."""
     if isinstance(item, Record):
         check_record(item)
         return
@@ -28,7 +28,7 @@ def check_item(item: Record | Rejection) -> None:
 
 
 def check_record(record: Record) -> None:
-    """What docs/datamodel.md says of a record; written and read again it is the same."""
+    """The rules of docs/datamodel.md, and that an exported record reads back as itself."""
     written = json.dumps(record.to_dict(), ensure_ascii=False)
     assert "\\u0000" not in written
     written.encode()
@@ -40,18 +40,12 @@ def check_record(record: Record) -> None:
     check_sections(record)
     check_chunks(record)
     again = parse_record(RawRecord(file="other.jsonl", line=1, data=json.loads(written)))
-    assert again == record, "read again it is another record"
+    assert again == record, "it reads back as another record"
 
 
 def check_id(record: Record) -> None:
-    """The id is the DOI in lower case, else the PubMed number, else the digest of the text."""
-    expected = (
-        f"doi:{record.doi}"
-        if record.doi
-        else f"pmid:{record.pmid}"
-        if record.pmid
-        else name_content(record.title, record.abstract)
-    )
+    """The id is the DOI in lower case, otherwise the PMID, otherwise a hash of the text."""
+    expected = name_record(record.doi, record.pmid) or name_content(record.title, record.abstract)
     assert record.record_id == expected or record.record_id.startswith(("pmid:", "sha256:"))
     assert record.doi is None or re.fullmatch(r"10\.\S+/\S+", record.doi)
     assert record.doi is None or record.doi == record.doi.lower()
@@ -60,14 +54,14 @@ def check_id(record: Record) -> None:
 
 
 def check_sections(record: Record) -> None:
-    """Sections are labelled spans of the abstract in its order, without overlap."""
+    """Sections are labelled, ordered spans of the abstract without overlap."""
     edges = [edge for _, start, end in record.sections for edge in (start, end)]
     assert all(before <= after for before, after in pairwise([0, *edges, len(record.abstract)]))
     assert all(label.strip() and record.abstract[start:end].strip() for label, start, end in record.sections)
 
 
 def check_chunks(record: Record) -> None:
-    """Chunks cover the abstract in its order, without overlap; the same record gives the same ones."""
+    """Chunks cover the abstract in order without overlap, and are deterministic."""
     chunks = chunk_record(record)
     assert chunks == chunk_record(record)
     assert "".join(chunk.text for chunk in chunks) == record.abstract

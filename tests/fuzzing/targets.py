@@ -1,4 +1,4 @@
-"""What is fuzzed: one table for hypothesis, atheris and the corpus."""
+"""The fuzz targets, for hypothesis, atheris and the corpus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = Path(__file__).parent / "words"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """`check` takes bytes, and an assistant on the demo index where it `needs_index`; it raises what fails."""
+    """`check` gets bytes, and an assistant on the demo index if it `needs_index`; it raises an error on failure."""
 
     check: Callable[..., None]
     needs_index: bool = False
@@ -40,17 +40,17 @@ TARGETS = {
 
 
 def bind(target: Target, assistant: Callable[[], Assistant]) -> Callable[[bytes], None]:
-    """The check of a target as a function of bytes alone."""
+    """The check of a target as a function of bytes only."""
     return partial(target.check, assistant=assistant()) if target.needs_index else target.check
 
 
 def corpus_of(name: str) -> list[Path]:
-    """The inputs that are kept for a target: some to begin from, and the ones that broke it once."""
+    """The corpus of a target: seeds, and inputs that once failed."""
     return sorted(path for path in (CORPUS / name).iterdir() if path.is_file())
 
 
 def words_of(name: str) -> list[bytes]:
-    """Pieces of which inputs are made that mean something to a target: a JSON string a line."""
+    """The tokens of a target and of prose; the files have a JSON string per line."""
     lines = [
         *(WORDS / f"{name}.txt").read_text("utf-8").splitlines(),
         *(WORDS / "prose.txt").read_text("utf-8").splitlines(),

@@ -1,4 +1,4 @@
-"""Texts: markup to plain text, its sentences and chunks; a draft to its statements and keys."""
+"""Checks of texts: markup to plain text, sentences and chunks; drafts to claims and keys."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .records import check_chunks, check_sections
 
 
 def text_of(data: bytes) -> str:
-    """Bytes as text; those that are no UTF-8 become lone surrogates, which JSON and command lines can bring as well."""
+    """Bytes as text; invalid UTF-8 becomes lone surrogates, which JSON and command lines may contain as well."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def chance_of(data: bytes) -> random.Random:
-    """Choices that are the same for the same bytes."""
+    """A random generator seeded with the bytes."""
     return random.Random(zlib.crc32(data))
 
 
 def check_text(data: bytes) -> None:
-    """Markup to plain text, its sentences, and chunks: of an abstract as it is published, and of any spans over it."""
+    """Markup to plain text, its sentences and chunks, for its own sections and for random ones."""
     text = text_of(data)
     plain = clean_text(text)
     assert plain == clean_text(plain)
@@ -48,7 +48,7 @@ def check_text(data: bytes) -> None:
 
 
 def check_spans(text: str) -> None:
-    """Sentences are spans in order without white space at their ends, and hold all that is no white space."""
+    """Sentences are ordered spans without white space at their ends, and cover everything else."""
     spans = split_sentences(text)
     assert all(start < end for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -57,14 +57,14 @@ def check_spans(text: str) -> None:
 
 
 def random_sections(text: str, chance: random.Random) -> tuple[Section, ...]:
-    """Some spans of a text, none of them blank."""
+    """Random non-blank spans of a text."""
     edges = sorted(chance.sample(range(len(text) + 1), min(2 * chance.randrange(4), (len(text) + 1) // 2 * 2)))
     spans = zip(edges[::2], edges[1::2], strict=False)
     return tuple(Section("CASE", start, end) for start, end in spans if text[start:end].strip())
 
 
 def check_draft(data: bytes) -> None:
-    """A draft's statements: each has words and well-formed keys; read in any pieces they are the same."""
+    """The claims of a draft have words and well-formed keys, and do not depend on the pieces it arrives in."""
     text = text_of(data)
     claims = parse_draft(text)
     assert claims == parse_draft(text)
@@ -74,7 +74,7 @@ def check_draft(data: bytes) -> None:
 
 
 def read_in_pieces(text: str, chance: random.Random) -> list[DraftClaim]:
-    """The statements of a draft that comes in pieces of some length."""
+    """The claims of a draft that arrives in random pieces."""
     places = sorted({0, len(text), *(chance.randrange(len(text) + 1) for _ in range(chance.choice([1, 5, 40])))})
     reader = DraftParser()
     return [

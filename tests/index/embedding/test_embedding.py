@@ -1,4 +1,4 @@
-"""Text to vectors: as the plain model gives them, only faster; other models; what is empty; the same bytes again."""
+"""Vectors are those of the unmodified model, deterministic, and of the right shape, for packaged and other models."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ PROMPTS = {"query": "Represent this question: ", "document": "Represent this rep
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    """A sixth of the demo's chunks; one longer than the model reads, some of a few words."""
+    """A tenth of the chunks of the demo, one text longer than the model's limit, and short ones."""
     records = [record for record in read_records([DEMO_RECORDS]) if isinstance(record, Record)]
-    chunks = [embedding_text(record, chunk) for record in records[::6] for chunk in chunk_record(record)]
+    chunks = [embedding_text(record, chunk) for record in records[::10] for chunk in chunk_record(record)]
     return [*chunks, " ".join(chunks[:4]), "Fever.", "BMD under romosozumab", "10 μg/m²", " ", ""]
 
 
 @pytest.fixture
 def small_bert(tmp_path: Path) -> Callable[..., str]:
-    """Writes a random BERT of two layers, with prompts, that takes the first token's vector for the text's."""
+    """Writes a random BERT with two layers, prompts and CLS pooling."""
 
     def write(**config: Any) -> str:
         tokenizer = load_embedder().model.tokenizer
         torch.manual_seed(7)
         sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-        # Weights as large as these, or the texts' vectors would all be alike.
+        # With smaller weights the vectors of all texts would be similar.
         made = BertModel(BertConfig(vocab_size=len(tokenizer), initializer_range=0.2, **sizes, **config))
         made.save_pretrained(tmp_path / "bert")
         tokenizer.save_pretrained(tmp_path / "bert")
@@ -74,7 +74,7 @@ def test_vectors_are_those_of_the_plain_model_in_float32(texts: list[str]) -> No
 
 
 def test_the_packaged_model_does_no_work_on_padding() -> None:
-    """Without its packed layers everything works, a quarter slower; so nothing else would tell."""
+    """No other test would fail without the packed layers, only the speed would."""
     packed = isinstance(load_embedder().model[0].auto_model.encoder, PackedEncoder)
     assert packed == bert._has_fused_kernels()
 
@@ -108,7 +108,7 @@ def test_another_model_keeps_its_prompts_and_pooling(
     assert similarities(embedder.embed_query(query), embedder.embed_documents([query])[0]) < SAME, "prompts differ"
 
 
-def test_a_machine_without_the_kernels_gets_the_models_own_layers(
+def test_without_the_kernels_the_model_keeps_its_own_layers(
     small_bert: Callable[..., str], texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bert, "_has_fused_kernels", lambda: False)
@@ -118,7 +118,7 @@ def test_a_machine_without_the_kernels_gets_the_models_own_layers(
     assert similarities(embedder.embed_documents(texts[:3]), plain.encode_document(texts[:3])).min() >= SAME
 
 
-def test_a_model_that_is_no_transformer_works(tmp_path: Path) -> None:
+def test_a_static_model_works(tmp_path: Path) -> None:
     words = StaticEmbedding(load_embedder().model.tokenizer.backend_tokenizer, embedding_dim=16)
     SentenceTransformer(modules=[words]).save(str(tmp_path))
     embedder, plain = load_embedder(str(tmp_path)), plain_model(tmp_path)
