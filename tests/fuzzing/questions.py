@@ -47,7 +47,7 @@ def check_query(data: bytes, assistant: Assistant) -> None:
     passages = build.search(query, top_k=5, filters=filters)
     check_passages(passages)
     assert passages == build.search(query, top_k=5, filters=filters)
-    check_passages(build.search(asked, top_k=5))
+    check_passages(assistant.index.search(asked, top_k=5))
     check_terms(clean_text(asked).split(), open_lexical(build.build_dir))
     if chance_of(data).randrange(ASKED_EVERY) == 0:
         check_answer(question, before, assistant)
