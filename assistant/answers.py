@@ -125,7 +125,10 @@ def render_text(answer: Answer) -> str:
 
 def render_notes(answer: Answer) -> list[str]:
     """What follows an answer's text: references, warnings, and that it is no medical advice; as plain text."""
-    references = "\n".join(_text_reference(group) for group in group_by_record(answer.citations))
+    references = "\n".join(
+        " ".join(filter(None, (_numbers(group), reference_text(group[0].record), group[0].url)))
+        for group in group_by_record(answer.citations)
+    )
     notes = [f"Note: {warning}" for warning in answer.warnings]
     return [references, *notes, NOT_ADVICE] if answer.citations else notes
 
@@ -159,11 +162,6 @@ def group_by_record(citations: Sequence[Citation]) -> list[list[Citation]]:
     for citation in citations:
         groups.setdefault(citation.record.record_id, []).append(citation)
     return list(groups.values())
-
-
-def _text_reference(group: Sequence[Citation]) -> str:
-    url = f" {group[0].url}" if group[0].url else ""
-    return f"{_numbers(group)} {reference_text(group[0].record)}{url}"
 
 
 def _numbers(group: Sequence[Citation]) -> str:

@@ -33,7 +33,9 @@ def draft_quotes(evidence: Sequence[Evidence]) -> list[DraftClaim]:
     if not evidence:
         return []
     first = evidence[0]
-    rivals = [item for item in evidence[1:] if item.score >= _needed_share(item, first) * first.score]
+    own_id = first.record.record_id
+    shares = ((item, RIVAL_SHARE if item.record.record_id == own_id else QUOTED_RECORD_SHARE) for item in evidence[1:])
+    rivals = [item for item, share in shares if item.score >= share * first.score]
     chosen, used_chars = [first], len(first.quote)
     for item in [*rivals, *_presentations(evidence)]:
         fits = used_chars + len(item.quote) <= MAX_QUOTED_CHARS
@@ -46,10 +48,6 @@ def draft_quotes(evidence: Sequence[Evidence]) -> list[DraftClaim]:
 def draft_list(evidence: Sequence[Evidence]) -> list[DraftClaim]:
     """Each sentence as a claim of its own: one line for each record of a list."""
     return [DraftClaim(text=f"“{item.quote}”", keys=(item.key,)) for item in evidence]
-
-
-def _needed_share(item: Evidence, first: Evidence) -> float:
-    return RIVAL_SHARE if item.record.record_id == first.record.record_id else QUOTED_RECORD_SHARE
 
 
 def _presentations(evidence: Sequence[Evidence]) -> list[Evidence]:

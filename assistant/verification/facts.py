@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -98,7 +98,13 @@ def find_reversed(claim: Facts, source: Facts) -> str | None:
     """What a claim reverses (denies, affirms, or says the opposite of), as a reason to show, or None."""
     if claim.denials and not source.denials:
         return "it denies what the cited sentence does not deny"
-    return _find_negation_change(claim, source) or next(_find_opposites(claim.words, source.words), None)
+    if changed := _find_negation_change(claim, source):
+        return changed
+    for group, others in pair_opposites():
+        said, meant = claim.words & group, source.words & others
+        if said and meant and not source.words & group and not claim.words & others:
+            return f"it says “{min(said)}” where the cited sentence says “{min(meant)}”"
+    return None
 
 
 def _find_negation_change(claim: Facts, source: Facts) -> str | None:
@@ -109,12 +115,6 @@ def _find_negation_change(claim: Facts, source: Facts) -> str | None:
             said, meant = ("affirms", "denies") if True in polarity else ("denies", "affirms")
             return f"it {said} what the cited sentence {meant} (“{term}”)"
     return None
-
-
-def _find_opposites(claim: frozenset[str], source: frozenset[str]) -> Iterator[str]:
-    for group, others in pair_opposites():
-        if claim & group and source & others and not source & group and not claim & others:
-            yield f"it says “{min(claim & group)}” where the cited sentence says “{min(source & others)}”"
 
 
 @cache
