@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from itertools import count
 from typing import Any
 
 from index.ingest.formats.aggregators import rename_fields
-from index.ingest.formats.json_text import JsonText, NotJsonError, load_line
+from index.ingest.formats.json_text import JsonText, NotJsonError, load_object
 from index.ingest.formats.raw_record import RawRecord, reject
 from index.ingest.formats.text import MAX_ENTRY_CHARS, TOO_LONG, open_text
 from index.ingest.markup import read_abstract
@@ -54,19 +55,14 @@ def read_json(stream: BufferedReader, file: str) -> Iterator[RawRecord | Rejecti
 def _is_record_a_line(first: str = "{", second: str = "") -> bool:
     """Whether text that starts with these lines is JSON lines, even if the first line is broken."""
     try:
-        value = load_line(first)
+        value = load_object(first)
     except NotJsonError:
-        # In a value over several lines the second line is no complete object, unless the first ends before a value.
-        return not first.rstrip().endswith(("[", "{", ":", ",")) and _is_object(second)
+        with suppress(NotJsonError):
+            load_object(second)  # within a value over several lines, only after a line that ends before a value
+            return not first.rstrip().endswith(("[", "{", ":", ","))
+        return False
     wraps = isinstance(value.get(WRAPPER), dict) or any(isinstance(value.get(name), list) for name in LISTS)
     return "abstract" in value or not wraps
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(load_line(line), dict)
-    except NotJsonError:
-        return False
 
 
 def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
@@ -89,7 +85,7 @@ def _read_object(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
         text.move_to("\n{")
         return
     if not is_wrapper:
-        yield _as_raw_record(file, line, data)
+        yield RawRecord(file=file, line=line, data=rename_fields(data))
 
 
 def _iter_names(text: JsonText) -> Iterator[str]:
@@ -131,7 +127,7 @@ def _read_entry(text: JsonText, file: str, entry: int, next_entry: str | None) -
     """The next entry of a list; moves past it or, if it is broken, to what may be the start of the next one."""
     head = text.look()
     try:
-        return _as_raw_record(file, None, text.take(), entry)
+        value = text.take()
     except NotJsonError as error:
         reason = f"entry {entry}: {error.reason}"
         line = error.line if error.is_passed else text.line
@@ -142,16 +138,9 @@ def _read_entry(text: JsonText, file: str, entry: int, next_entry: str | None) -
             text.move_to_end()
             reason += "; not read from here on"
         return reject(file, reason, line, head)
-
-
-def _as_raw_record(file: str, line: int | None, value: Any, entry: int | None = None) -> RawRecord | Rejection:
-    if isinstance(value, dict):
-        return RawRecord(file=file, line=line, data=rename_fields(value), entry=entry)
-    return reject(file, f"entry {entry}: {_no_object(value)}" if entry else _no_object(value), line, value)
-
-
-def _no_object(value: Any) -> str:
-    return f"not a JSON object: {type(value).__name__}"
+    if not isinstance(value, dict):
+        return reject(file, f"entry {entry}: not a JSON object: {type(value).__name__}", content=value)
+    return RawRecord(file=file, line=None, data=rename_fields(value), entry=entry)
 
 
 @dataclass(slots=True)
@@ -187,16 +176,13 @@ def _read_lines(text: JsonText, file: str) -> Iterator[RawRecord | Rejection]:
     while text.peek():
         number, line = text.line, text.take_line()
         try:
-            value = load_line(line)
+            value = load_object(line)
         except NotJsonError as error:
             stray.add(number, line, error.reason)
             continue
-        if isinstance(value, dict):
-            yield from stray.reject_all(file, record)
-            record, stray = value, _Stray()
-            yield _as_raw_record(file, number, value)
-        else:
-            stray.add(number, line, _no_object(value))
+        yield from stray.reject_all(file, record)
+        record, stray = value, _Stray()
+        yield RawRecord(file=file, line=number, data=rename_fields(value))
     yield from stray.reject_all(file, record)
 
 

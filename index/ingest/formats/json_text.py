@@ -175,16 +175,19 @@ class JsonText:
         return bool(more)
 
 
-def load_line(line: str) -> Any:
-    """Parse a line of JSON. Raises NotJsonError if it is malformed or too long."""
+def load_object(line: str) -> dict[str, Any]:
+    """Parse a line that is a JSON object. Raises NotJsonError if it is malformed, too long or another value."""
     if len(line) > MAX_ENTRY_CHARS:
         raise NotJsonError(TOO_LONG, 1)
     if not is_decoded(line):
         raise NotJsonError(NOT_UTF_8, 1)
     try:
-        return json.loads(line.strip(BLANK))
+        value = json.loads(line.strip(BLANK))
     except (ValueError, RecursionError) as error:
         raise NotJsonError(_explain(error), 1) from None
+    if not isinstance(value, dict):
+        raise NotJsonError(f"not a JSON object: {type(value).__name__}", 1)
+    return value
 
 
 def _explain(error: ValueError | RecursionError) -> str:
