@@ -76,7 +76,7 @@ class Assistant:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(map(str, first["loc"]))
-            raise WrongUseError(f"setting {field}: {first['msg']}", remedy="the README lists the settings") from error
+            raise WrongUseError(f"setting {field}: {first['msg']}", remedy="see docs/settings.md") from error
         if chosen.llm is None:
             chat_model = None
         elif llm is None or isinstance(llm, str):

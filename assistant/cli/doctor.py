@@ -84,7 +84,7 @@ def _run_check(subject: str, check: Check) -> Finding:
         message = f"{error.name} is not installed (pip install casecite)"
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        message = f"CASECITE_{str(first['loc'][0]).upper()}: {first['msg']} (the README lists the settings)"
+        message = f"CASECITE_{str(first['loc'][0]).upper()}: {first['msg']} (docs/settings.md lists the settings)"
     except CaseciteError as error:
         message = str(error)
     except BaseException as error:  # a damaged installation may raise anything; a panic of Chroma is not an Exception
