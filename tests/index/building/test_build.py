@@ -195,7 +195,7 @@ def test_a_second_update_in_the_same_process_is_refused_at_once(tmp_path: Path, 
         refused.append(time.monotonic() - started)
 
     build_index([write_records(tmp_path / "in.jsonl", OTHER)], index_dir, mode="update", progress=start_another)
-    assert max(refused) < 1
+    assert max(refused) < 10  # it would wait for ever
     assert open_index(index_dir).manifest.record_count == 2
 
 

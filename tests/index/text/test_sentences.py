@@ -94,9 +94,9 @@ def test_finds_no_sentence_in_blank_text(blank: str) -> None:
 def test_reads_hostile_text_within_two_seconds(text: str) -> None:
     """Time does not grow with the square of a stretch without sentences."""
     split_sentences("The tokenizer is built before the clock starts.")
-    began = time.perf_counter()
+    began = time.thread_time()
     spans = split_sentences(text)
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
     assert_sound(text, spans)
 
 
