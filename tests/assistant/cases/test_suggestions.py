@@ -21,12 +21,11 @@ QUESTIONS = (
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_suggestion_asked_next_is_answered_from_the_same_record(demo_assistant: Assistant, question: str) -> None:
     answer = demo_assistant.ask(question)
-    history = [{"role": "user", "content": question}, {"role": "assistant", "content": answer.to_markdown()}]
     suggestions = suggest_questions(answer)
     assert suggestions
     quoted = {citation.quote for citation in answer.citations}
     for suggestion in suggestions:
-        following = demo_assistant.ask(suggestion, history)
+        following = demo_assistant.ask(suggestion, answer.turns)
         assert following.citations[0].record == answer.citations[0].record
         assert {citation.quote for citation in following.citations} - quoted
 
