@@ -6,12 +6,9 @@ docs/results/encoding.json. All encode the same chunks in turn, in one process, 
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,12 +16,12 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
+from benchmarks.results import write_result
 from index import Record, read_records
 from index.embedding.embedder import BATCH_SIZE, has_fast_bfloat16, packaged_model
 from index.embedding.packed_bert import use_packed_layers
 from index.ingest.chunking import chunk_record, embedding_text
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "encoding.json"
 CHUNKS = 512
 ROUNDS = 5
 QUERY = "what was the BMD change under romosozumab?"
@@ -47,14 +44,8 @@ def main(source: str, chunks: str = str(CHUNKS)) -> None:
         }
         for name, model in models.items()
     ]
-    result = {
-        "date": date.today().isoformat(),
-        "command": "python -m benchmarks.compare_encoders ../shared/data/cases/records.jsonl.gz",
-        "chunks": len(texts),
-        "rows": rows,
-    }
-    TARGET.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps(result, indent=1))
+    command = "python -m benchmarks.compare_encoders ../shared/data/cases/records.jsonl.gz"
+    write_result("encoding", command, {"chunks": len(texts), "rows": rows})
 
 
 def read_texts(source: str, count: int) -> list[str]:

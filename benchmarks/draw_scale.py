@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 
-DOCS = Path(__file__).parent.parent / "docs"
+from benchmarks.results import DOCS, result_path
+
 PANELS = {
     "seconds": ("build_s", "update_s"),
     "MB": ("peak_rss_mb", "disk_mb"),
@@ -39,7 +39,7 @@ def fit_power(rows: Rows, name: str) -> tuple[float, float]:
 
 def read_rows(model: str) -> list[dict[str, Any]]:
     """The measured sizes of a model, `packaged` or `stand-in`, the smallest first."""
-    rows = json.loads((DOCS / "results" / "scale.json").read_text("utf-8"))["sizes"]
+    rows = json.loads(result_path("scale").read_text("utf-8"))["sizes"]
     return [row for row in rows if row["model"] == model]
 
 

@@ -9,7 +9,8 @@ import json
 import math
 from typing import Any
 
-from benchmarks.draw_scale import DOCS, Rows, fit_power, read_rows
+from benchmarks.draw_scale import Rows, fit_power, read_rows
+from benchmarks.results import result_path, write_result
 
 # N(million) = RAM(GB) x 0.245: docs.trychroma.com, "Single-node Chroma: performance and limitations".
 CHROMA_MILLIONS_A_GB = 0.245
@@ -22,13 +23,12 @@ def main() -> None:
         row | {"other_s": row["build_s"] - row["steps_s"]["loading the embedding model"]}
         for row in read_rows("stand-in")
     ]
-    encode = json.loads((DOCS / "results" / "build.json").read_text("utf-8"))["encode"]
+    encode = json.loads(result_path("build").read_text("utf-8"))["encode"]
     largest = rows[-1]
     corpora = {"the largest measured, without embedding": largest["records"]} | CORPORA
     needs = [compute_needs(rows, encode["seconds"] / encode["chunks"], records) for records in corpora.values()]
     fields = {"build": "other_s", "disk": "disk_mb", "search": "query_p50_ms"}
-    result = {
-        "command": "python -m benchmarks.extrapolate_scale",
+    figures = {
         "columns": ["", *corpora],
         "rows": [[name, *(need[name] for need in needs)] for name in needs[0]],
         "from_records": rows[0]["records"],
@@ -36,7 +36,7 @@ def main() -> None:
         "chunks_a_record": round(largest["chunks"] / largest["records"], 1),
         "exponents": {name: round(fit_power(rows, field)[1], 2) for name, field in fields.items()},
     }
-    (DOCS / "results" / "needs.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_result("needs", "python -m benchmarks.extrapolate_scale", figures)
 
 
 def compute_needs(rows: Rows, chunk_s: float, records: int) -> dict[str, str]:

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from datetime import date
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -24,8 +23,8 @@ from typing import Any
 
 from benchmarks import canonical_pipeline
 from benchmarks.canonical_pipeline import make_environment, queries_of, time_queries
+from benchmarks.results import write_result
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "build.json"
 Figures = dict[str, float]
 
 
@@ -37,16 +36,10 @@ def main(source: Path, environment: Path, records: int | None, rounds: int) -> N
         sample = Path(folder) / "records.jsonl"
         count = write_sample(source, sample, records)
         runs = [measure_all(environment, sample) for _ in range(rounds)]
-    result = {
-        "date": date.today().isoformat(),
-        "command": "python -m benchmarks.measure_build ../shared/data/cases/records.jsonl.gz ENVIRONMENT",
-        "records": count,
-        "rounds": rounds,
-        "packages": canonical_pipeline.PACKAGES,
-        **{name: medians([run[name] for run in runs]) for name in runs[0]},
-    }
-    TARGET.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps(result, indent=1))
+    command = "python -m benchmarks.measure_build ../shared/data/cases/records.jsonl.gz ENVIRONMENT"
+    figures = {name: medians([run[name] for run in runs]) for name in runs[0]}
+    about = {"records": count, "rounds": rounds, "packages": canonical_pipeline.PACKAGES}
+    write_result("build", command, about | figures)
 
 
 def write_sample(source: Path, sample: Path, records: int | None) -> int:

@@ -15,7 +15,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,13 +26,13 @@ from assistant.cases.tabulate import fill_patients
 from assistant.clinical_text.quantities import find_figures
 from assistant.reading.reader import load_reader
 from assistant.reading.sentences import split_record
+from benchmarks.results import write_result
 from index import DEMO_RECORDS, read_records
 from index.text.normalisation import fold_text
 from index.text.terms import analyse
 from index.types import Record
 from training.data import trains_events
 
-DOCS = Path(__file__).parent.parent / "docs"
 KINDS = {"age": "age", "gender": "sex", "dosage": "dose", "duration": "duration"}
 TIME_UNITS = frozenset({"min", "h", "day", "week", "month", "year"})
 MALE = frozenset({"male", "males", "man", "men", "boy", "boys", "he", "his", "him", "gentleman", "brothers"})
@@ -50,18 +49,15 @@ def main(data_dir: str) -> None:
     phee = read_questions(data / "phee" / "questions.dev.jsonl")
     dev = [q for q in read_questions(data / "cases" / "questions.dev.jsonl") if q["kind"] == "demographics"]
     judged = [*judge(phee, data / "phee" / "records.jsonl.gz"), *judge_dev(dev, data / "cases" / "records.jsonl.gz")]
-    result = {
-        "command": "python -m benchmarks.measure_cases ../shared/data",
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    figures = {
         "cells": [{"column": column, **counts} for column, counts in count(judged).items()],
         "filled": measure_filled(data / "cases" / "records.jsonl.gz"),
         "table_ms": measure_time(),
     }
-    (DOCS / "results" / "cases.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     for column, outcome, cell, question in judged:
         if outcome in sys.argv[2:]:
             print(column, outcome, "|", cell and cell.text, "|", question["question"], "|", question["answers"])
-    print(json.dumps(result, indent=1))
+    write_result("cases", "python -m benchmarks.measure_cases ../shared/data", figures)
 
 
 def read_questions(path: Path) -> list[dict[str, Any]]:

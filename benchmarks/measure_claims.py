@@ -9,13 +9,11 @@ The index is built in WORK_FOLDER if it is not there.
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -33,11 +31,11 @@ from assistant.settings import AssistantSettings
 from assistant.verification.checker import DraftChecker
 from assistant.verification.draft_claims import parse_draft
 from benchmarks.planted_claims import Case, PlantedClaim, plant_claims, read_paraphrases
+from benchmarks.results import write_result
 from index import DEMO_RECORDS, build_index, open_index, read_records
 from index.types import Record
 from tests.support.llama_server import run_llama_server
 
-DOCS = Path(__file__).parent.parent / "docs"
 PLANTED = 300
 ASKED = 60
 
@@ -53,14 +51,12 @@ def main(data_dir: str, work_dir: str) -> None:
     checked = [check_planted(claim) for claim in [*planted, *read_paraphrases(demo)]]
     with run_llama_server() as address:
         asked = list(ask_model(questions, index_dir, address))
-    result = {
-        "command": "python -m benchmarks.measure_claims ../shared/data WORK_FOLDER",
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    figures = {
         "planted": summarise_planted(checked),
         "check_ms": spread([row["ms"] for row in checked]),
         "model": summarise_asked(asked),
     }
-    (DOCS / "results" / "claims.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_result("claims", "python -m benchmarks.measure_claims ../shared/data WORK_FOLDER", figures)
 
 
 def find_cases(questions: QuestionSet, index_dir: Path) -> Iterator[Case]:

@@ -8,18 +8,16 @@ each sync of both. It ends with an error at the first look that finds anything b
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections import Counter
-from datetime import date
 from pathlib import Path
 
+from benchmarks.results import write_result
 from index.building.build import Mode
 from tests.support.crash_workers import Life, in_new_process, make_embedder
 from tests.support.forgetful_disk import cut_power_at_every_sync
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "crashes.json"
 SEED = 1
 MODES: dict[str, Mode] = {"builds": "rebuild", "updates": "update"}
 
@@ -34,10 +32,7 @@ def main(kills: str) -> None:
             life.index_dir.parent.mkdir()
             life.finish("rebuild")
             measures |= count_kills(life, name, mode, int(kills)) | count_power_cuts(life, name, mode)
-    command = f"python -m benchmarks.measure_crashes {kills}"
-    result = {"command": command, "date": date.today().isoformat(), "measures": measures}
-    TARGET.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    print(json.dumps(measures, indent=2))
+    write_result("crashes", f"python -m benchmarks.measure_crashes {kills}", {"measures": measures})
 
 
 def count_kills(life: Life, name: str, mode: Mode, kills: int) -> dict[str, str]:

@@ -20,13 +20,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.results import write_result
 from index import Record, read_records
 from index.building.deduplication import identity_keys, is_news, merge_records, same_reports, shared_words
 from index.building.merging import Intake
 from index.ingest.readers import read_sources
 from index.storage.record_store import RecordStore
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "identity.json"
 CORPORA = ("cases", "phee", "scifact", "scale")
 SAMPLE = 1_000
 RANDOM_PAIRS = 200_000
@@ -39,15 +39,14 @@ Typeset = Callable[[dict[str, Any]], dict[str, Any]]
 def main(data: str) -> None:
     """Measure all and write the results."""
     files = {name: Path(data) / name / "records.jsonl.gz" for name in CORPORA}
-    results = {
+    figures = {
         "corpora": {name: measure_corpora([path]) for name, path in files.items()},
         "together": measure_corpora(list(files.values())),
         "two_sources": measure_two_sources(files["cases"]),
         "shared_words": measure_shared_words(files["scale"]),
         "intake": measure_intake(files["scale"]),
     }
-    TARGET.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    print(json.dumps(results, indent=1, ensure_ascii=False))
+    write_result("identity", "python -m benchmarks.measure_identity ../shared/data", figures)
 
 
 class _Taken:

@@ -20,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +29,9 @@ from gradio_client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.measure_page import URL, serve
+from benchmarks.results import write_result
 from index import build_index, open_index
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "load.json"
 RECORDS = 3_000
 CHANGING = 50
 SWAPS = 2
@@ -70,18 +69,15 @@ def main() -> None:
         clients = [Client(URL, auth=login, verbose=False) for login in users.items()]
         asked, memory, builds = put_under_load(clients, read_questions(options.data), index_dir, options.minutes)
         at_once = ask_at_once(clients)
-    result = {
-        "date": date.today().isoformat(),
-        "command": f"python -m benchmarks.measure_load ../shared/data WORK_DIR --users {options.users} "
-        f"--minutes {options.minutes:g}",
+    command = "python -m benchmarks.measure_load ../shared/data WORK_DIR"
+    figures = {
         "users": options.users,
         "minutes": options.minutes,
         **describe_answers(asked, builds),
         **describe_memory(memory, options.minutes),
         "at_once": describe_overload(at_once),
     }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    write_result("load", f"{command} --users {options.users} --minutes {options.minutes:g}", figures)
 
 
 def prepare_index(data: Path, folder: Path) -> Path:

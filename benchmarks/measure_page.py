@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,9 +24,10 @@ import httpx
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from benchmarks.results import write_result
+
 PORT = 7899
 URL = f"http://127.0.0.1:{PORT}"
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "page.json"
 ALONE = 40
 ROUNDS = 10
 USERS = 8
@@ -42,17 +42,14 @@ def main(data: Path, index_dir: Path) -> None:
         opened = measure_loads()
         alone = asyncio.run(measure_alone(questions[:ALONE]))
         together = asyncio.run(measure_together(questions[ALONE : ALONE + ROUNDS * USERS]))
-    result = {
-        "date": date.today().isoformat(),
-        "command": "python -m benchmarks.measure_page ../shared/data INDEX_DIR",
+    figures = {
         "records": records,
         "usable_s": round(median(opened), 2),
         "usable_worst_s": round(max(opened), 2),
         "one_user": describe(alone),
         "eight_users": describe(together),
     }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    write_result("page", "python -m benchmarks.measure_page ../shared/data INDEX_DIR", figures)
 
 
 def read_questions(path: Path) -> list[str]:

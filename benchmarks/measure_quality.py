@@ -23,6 +23,7 @@ from assistant.evaluation.judging import find_gold_records, resolve_gold
 from assistant.evaluation.questions import QuestionSet, read_questions
 from assistant.evaluation.report import Report, Row, summarise_rows
 from assistant.reading.answerability import load_calibration
+from benchmarks.results import DOCS, result_path
 from index import build_index, open_index
 from training.data import read_lines, trains_events
 from training.hard_negatives import write_lines
@@ -30,7 +31,6 @@ from training.hard_negatives import write_lines
 mpl.use("svg")
 from matplotlib import pyplot as plt
 
-DOCS = Path(__file__).parent.parent / "docs"
 # Kinds that are judged apart: they have several gold records, none, or a conversation.
 APART = ("multi_record", "unanswerable", "follow_up first", "follow_up later")
 BINS = 5
@@ -62,7 +62,7 @@ def main(data_dir: str, work_dir: str) -> None:
         "kinds": [group.model_dump() for group in cases.groups],
         "phee_kinds": [group.model_dump() for group in phee.groups],
     }
-    (DOCS / "results" / "quality.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    result_path("quality").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     draw_trade_off(cases.rows, DOCS / "images" / "refusals.svg")
     draw_reliability(cases.rows, DOCS / "images" / "reliability.svg")
 

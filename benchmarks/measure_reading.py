@@ -1,6 +1,6 @@
 """What memory and time reading takes, a small file against a large one: writes docs/results/reading.json.
 
-    python benchmarks/measure_reading.py FOLDER
+    python -m benchmarks.measure_reading FOLDER
 
 Each file is made in the folder (2 GB must be free there), read in a process of its own, and deleted.
 """
@@ -13,14 +13,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.results import write_result
 from index.ingest.formats.raw_record import RawRecord
 from index.ingest.readers import read_sources
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "reading.json"
 SIZES_MB = (20, 2_000)
 ABSTRACT = "A weaver of 44 years sneezed for a week after a new dye (p < 0.05), and 12.5% of her colleagues did. " * 15
 XML_ABSTRACT = ABSTRACT.replace("<", "&lt;")
@@ -79,16 +78,17 @@ def main(folder: str) -> None:
     for name, kind in KINDS.items():
         rows[name] = [measure(kind, Path(folder), size_mb * 1_000_000) for size_mb in SIZES_MB]
         print(name, rows[name], flush=True)
-    command = "python benchmarks/measure_reading.py FOLDER"
-    result = {"command": command, "date": date.today().isoformat(), "sizes_mb": SIZES_MB, "formats": rows}
-    TARGET.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    command = "python -m benchmarks.measure_reading FOLDER"
+    write_result("reading", command, {"sizes_mb": SIZES_MB, "formats": rows})
 
 
 def measure(kind: Kind, folder: Path, size: int) -> dict[str, float]:
     """The records, processor seconds and peak memory of reading a file of so many bytes."""
     path = write_file(kind, folder, size)
     try:
-        child = subprocess.Popen([sys.executable, __file__, "--read", str(path)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.measure_reading", "--read", str(path)], stdout=subprocess.PIPE, text=True
+        )
         printed = child.stdout.read() if child.stdout else ""
         _, status, usage = os.wait4(child.pid, 0)
         if status:

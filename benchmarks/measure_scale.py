@@ -22,9 +22,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale_corpus import save_stand_in, write_corpus
+from benchmarks.results import result_path
+from benchmarks.scale_corpus import find_stand_in, write_corpus
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "scale.json"
+TARGET = result_path("scale")
 UPDATE_RECORDS = 100
 QUERIES = 200
 
@@ -38,11 +39,7 @@ def main() -> None:
     parser.add_argument("--stand-in", action="store_true", help="embed with a static model")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    embedder = None
-    if arguments.stand_in:
-        embedder = arguments.work / "stand-in"
-        if not embedder.exists():
-            save_stand_in(embedder)
+    embedder = find_stand_in(arguments.work) if arguments.stand_in else None
     for size in sorted(arguments.sizes):
         _keep_row(measure_size(arguments.source, size, arguments.work, embedder))
 

@@ -15,16 +15,15 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale_corpus import save_stand_in
+from benchmarks.results import write_result
+from benchmarks.scale_corpus import find_stand_in
 from index import Index, Record, build_index, open_index, read_records
 from tests.support.chroma_server import run_chroma_server
 
-TARGET = Path(__file__).parent.parent / "docs" / "results" / "server.json"
 NEW_RECORDS = 100
 QUERIES = 100
 
@@ -37,16 +36,13 @@ def main() -> None:
     parser.add_argument("--records", type=int, required=True)
     arguments = parser.parse_args()
     work: Path = arguments.work
-    embedder = work / "stand-in"
-    if not embedder.exists():
-        save_stand_in(embedder)
-    os.environ["CASECITE_EMBEDDER"] = str(embedder)
+    os.environ["CASECITE_EMBEDDER"] = str(find_stand_in(work))
     _split(arguments.source, arguments.records, work)
     rows = [_measure(work, "files")]
     with _server(work / "server"):
         rows.append(_measure(work, "server"))
-    result = {"command": f"python -m benchmarks.measure_server ... --records {arguments.records}"}
-    TARGET.write_text(json.dumps(result | {"date": date.today().isoformat(), "rows": rows}, indent=2) + "\n", "utf-8")
+    command = f"python -m benchmarks.measure_server ... --records {arguments.records}"
+    write_result("server", command, {"rows": rows})
 
 
 def _split(source: str, count: int, work: Path) -> None:

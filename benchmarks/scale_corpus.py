@@ -56,8 +56,17 @@ def _halve_words(title: str) -> tuple[str, str]:
     return " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
 
 
-def save_stand_in(folder: Path) -> None:
-    """Save a static model of the packaged one's vocabulary and dimension: a text is the mean of its words' vectors."""
+def find_stand_in(work: Path) -> Path:
+    """A static model of the packaged one's vocabulary and dimension, made in the folder `work` if it is not there.
+
+    It embeds a text as the mean of its words' vectors.
+    """
+    if not (work / "stand-in").exists():
+        _save_stand_in(work / "stand-in")
+    return work / "stand-in"
+
+
+def _save_stand_in(folder: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
