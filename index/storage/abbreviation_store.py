@@ -1,4 +1,4 @@
-"""Abbreviations that the records themselves explain: "diabetes insipidus (DI)", found as Schwartz and Hearst do.
+"""Abbreviations that the records define, as in "diabetes insipidus (DI)", by the algorithm of Schwartz and Hearst.
 
 A. S. Schwartz, M. A. Hearst: A simple algorithm for identifying abbreviation definitions in biomedical text, 2003.
 """
@@ -7,55 +7,36 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from index.storage.database import create_database, open_database
+from index.storage.database import SqliteStore
 from index.types import Record
 
-# In brackets after the words it stands for; two capitals at least, so that "(left)" and "(Figure)" are none.
+# In brackets after its long form; with at least two capitals, unlike "(left)" and "(Figure)".
 _SHORT_FORM = re.compile(r"\(\s*(?=[^\s);,]{0,9}[A-Z][^\s);,]{0,9}[A-Z])([A-Za-z][A-Za-z0-9/+-]{1,9})\s*[);,]")
 _IN_QUESTION = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z])\w{2,10}\b")
 _MAX_LONG_CHARS = 150
 _MAX_LONG_WORDS = 7
 _AROUND_WORDS = ",;:.?!()"
-_SCHEMA = """
-CREATE TABLE abbreviations (short TEXT, long TEXT, uses INTEGER, PRIMARY KEY (short, long)) WITHOUT ROWID;
-CREATE INDEX by_long ON abbreviations (long, short, uses);
-"""
 
 
-class AbbreviationStore:
-    """How often each abbreviation was explained in which words, in one SQLite file."""
+class AbbreviationStore(SqliteStore):
+    """How many records define each abbreviation as which long form, in one SQLite file."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take an open database; `create` and `open` make one from a path."""
-        self._connection = connection
-
-    @classmethod
-    def create(cls, path: Path, copy_of: Path | None = None) -> AbbreviationStore:
-        """A new store, empty or a copy of another one."""
-        return cls(create_database(path, _SCHEMA, copy_of))
-
-    @classmethod
-    def open(cls, path: Path) -> AbbreviationStore:
-        """An existing store, for reading.
-
-        Raises:
-            sqlite3.Error: there is none at the path, or it is damaged.
-        """
-        return cls(open_database(path))
+    schema = """
+        CREATE TABLE abbreviations (short TEXT, long TEXT, uses INTEGER, PRIMARY KEY (short, long)) WITHOUT ROWID;
+        CREATE INDEX by_long ON abbreviations (long, short, uses);
+    """
 
     def add(self, records: Sequence[Record]) -> None:
-        """Count what the records explain, each explanation once a record, and make it durable."""
+        """Count the definitions in the records, each once a record, durably."""
         self._connection.executemany(
             "INSERT INTO abbreviations VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET uses = uses + 1", _pairs(records)
         )
         self._connection.commit()
 
     def delete(self, records: Iterable[Record]) -> None:
-        """Take back what was counted for records, and make it durable."""
+        """Remove the counts of records, durably."""
         self._connection.executemany(
             "UPDATE abbreviations SET uses = uses - 1 WHERE short = ? AND long = ?", _pairs(records)
         )
@@ -63,13 +44,13 @@ class AbbreviationStore:
         self._connection.commit()
 
     def long_forms(self, short: str) -> list[tuple[str, int]]:
-        """What an abbreviation stands for and in how many records, the most frequent first."""
+        """The long forms of an abbreviation and how many records use each, the most frequent first."""
         return self._connection.execute(
             "SELECT long, uses FROM abbreviations WHERE short = ? ORDER BY uses DESC, long", (short,)
         ).fetchall()
 
     def short_forms(self, text: str) -> list[tuple[str, float]]:
-        """The abbreviations of what a text says at length, each with its share of the records that shorten it so."""
+        """The abbreviations of the long forms in a text, each with the share of records that use it."""
         words = [word.strip(_AROUND_WORDS) for word in text.lower().split()]
         phrases = {
             " ".join(words[start:end])
@@ -83,26 +64,22 @@ class AbbreviationStore:
         )
         return rows.fetchall()
 
-    def close(self) -> None:
-        """Release the file."""
-        self._connection.close()
-
-
-def _pairs(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
-    return (pair for record in records for pair in set(explained(f"{record.title or ''}\n{record.abstract}")))
-
 
 def find_short_forms(question: str) -> list[str]:
-    """What looks like an abbreviation in a question: a word with two capitals; a plural without its s."""
+    """The words of a question with at least two capitals, which may be abbreviations; plurals without their s."""
     return [word.removesuffix("s") for word in dict.fromkeys(_IN_QUESTION.findall(question))]
 
 
-def explained(text: str) -> Iterator[tuple[str, str]]:
-    """The abbreviations that a text explains, each with its long form in lower case."""
+def find_definitions(text: str) -> Iterator[tuple[str, str]]:
+    """The abbreviations that a text defines, each with its long form in lower case."""
     for match in _SHORT_FORM.finditer(text):
         before = text[max(0, match.start() - _MAX_LONG_CHARS) : match.start()]
         if long := _long_form(match[1], before):
             yield match[1], long
+
+
+def _pairs(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    return (pair for record in records for pair in set(find_definitions(f"{record.title or ''}\n{record.abstract}")))
 
 
 def _long_form(short: str, before: str) -> str | None:

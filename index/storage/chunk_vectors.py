@@ -1,42 +1,22 @@
-"""The vectors of each record's chunks in one SQLite file: Chroma finds what is near, these score it exactly."""
+"""The vectors of each record's chunks in one SQLite file: Chroma finds the nearest chunks, these score them exactly."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from index.embedding.embedder import Vectors
-from index.storage.database import create_database, open_database
+from index.storage.database import SqliteStore
 
-MAX_SQUARED_LENGTH = 1.01  # all are of unit length, but those of texts that the model knows no word of
-
-_SCHEMA = "CREATE TABLE vectors (record_id TEXT PRIMARY KEY, dimension INTEGER NOT NULL, vectors BLOB NOT NULL)"
+MAX_SQUARED_LENGTH = 1.01  # unit length; 0 for a text without a word that the model knows
 
 
-class ChunkVectors:
+class ChunkVectors(SqliteStore):
     """Vectors by record. Several hundred are read in a millisecond, where Chroma needs ten."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take an open database; `create` and `open` make one from a path."""
-        self._connection = connection
-
-    @classmethod
-    def create(cls, path: Path, copy_of: Path | None = None) -> ChunkVectors:
-        """A new file, empty or a copy of another one."""
-        return cls(create_database(path, _SCHEMA, copy_of))
-
-    @classmethod
-    def open(cls, path: Path) -> ChunkVectors:
-        """An existing file, for reading.
-
-        Raises:
-            sqlite3.Error: there is none at the path, or it is damaged.
-        """
-        return cls(open_database(path))
+    schema = "CREATE TABLE vectors (record_id TEXT PRIMARY KEY, dimension INTEGER NOT NULL, vectors BLOB NOT NULL)"
 
     def add(self, vectors: Mapping[str, Vectors]) -> None:
         """Add the vectors of records (float32, shape (chunks, dimension), in the order of the chunks) durably."""
@@ -54,7 +34,7 @@ class ChunkVectors:
         """The vectors of those records that are here: float32, shape (chunks, dimension).
 
         Raises:
-            ValueError: one is longer than it was built, which SQLite does not notice.
+            ValueError: one is not of unit length, as after a flipped bit, which SQLite does not detect.
         """
         rows = self._connection.execute(
             "SELECT record_id, dimension, vectors FROM vectors WHERE record_id IN (SELECT value FROM json_each(?))",
@@ -65,17 +45,13 @@ class ChunkVectors:
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
-    def close(self) -> None:
-        """Release the file."""
-        self._connection.close()
-
 
 def _read_vectors(record_id: str, dimension: int, blob: bytes) -> Vectors:
     try:
         vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
-    except TypeError as error:  # of a damaged row, SQLite gives a value of another type
-        raise ValueError(f"the vectors of {record_id} are none") from error
+    except TypeError as error:  # SQLite gives a value of another type for a damaged row
+        raise ValueError(f"the vectors of {record_id} cannot be read") from error
     lengths = np.einsum("ij,ij->i", vectors, vectors)
-    if not (lengths < MAX_SQUARED_LENGTH).all():  # nor is it, where one is not a number
+    if not (lengths < MAX_SQUARED_LENGTH).all():  # False for NaN too
         raise ValueError(f"the vectors of {record_id} differ from what was built")
     return vectors

@@ -1,23 +1,17 @@
-"""The records of a build with the spans of their chunks and what they are recognised by, in one SQLite file."""
+"""The records of a build with the spans of their chunks and their identity keys, in one SQLite file."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from index.ingest.identifiers import hash_content
-from index.storage.database import create_database, open_database, read_only_uri
+from index.storage.database import SqliteStore, read_only_uri
 from index.types import Chunk, Record
 
 MAX_HOLDERS = 20
-_SCHEMA = """
-CREATE TABLE records (record_id TEXT PRIMARY KEY, record TEXT NOT NULL, chunks TEXT NOT NULL);
-CREATE TABLE keys (key TEXT, record_id TEXT, PRIMARY KEY (key, record_id)) WITHOUT ROWID;
-CREATE INDEX keys_of_record ON keys (record_id);
-"""
 _COMPARISON = """
 CREATE TEMP TABLE outdated AS SELECT record_id FROM before.records AS own
     LEFT JOIN main.records AS other USING (record_id) WHERE other.record IS NOT own.record;
@@ -26,31 +20,24 @@ CREATE TEMP TABLE written AS SELECT record_id FROM main.records AS own
 """
 
 
-class RecordStore:
-    """Records by id, in the order in which they came. Safe to share between threads for reading."""
+class RecordStore(SqliteStore):
+    """Records by id, in insertion order. Threads may share it for reading."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take an open database; `create` and `open` make one from a path."""
-        self._connection = connection
-
-    @classmethod
-    def create(cls, path: Path, copy_of: Path | None = None) -> RecordStore:
-        """A new store, empty or with the records of another one. It becomes durable with `commit`."""
-        connection = create_database(path, _SCHEMA, copy_of)
-        connection.execute("CREATE TEMP TABLE arrived (record_id TEXT PRIMARY KEY)")
-        return cls(connection)
+    schema = """
+        CREATE TABLE records (record_id TEXT PRIMARY KEY, record TEXT NOT NULL, chunks TEXT NOT NULL);
+        CREATE TABLE keys (key TEXT, record_id TEXT, PRIMARY KEY (key, record_id)) WITHOUT ROWID;
+        CREATE INDEX keys_of_record ON keys (record_id);
+    """
 
     @classmethod
-    def open(cls, path: Path) -> RecordStore:
-        """An existing store, for reading.
-
-        Raises:
-            sqlite3.Error: there is none at the path, or it is damaged.
-        """
-        return cls(open_database(path))
+    def create(cls, path: Path, copy_of: Path | None = None) -> Self:
+        """A new store, empty or a copy of another one. It becomes durable with `commit`."""
+        store = super().create(path, copy_of)
+        store._connection.execute("CREATE TEMP TABLE arrived (record_id TEXT PRIMARY KEY)")
+        return store
 
     def put(self, record: Record, chunks: Sequence[Chunk], keys: Iterable[str]) -> None:
-        """Add a record and what it is recognised by; one of the same id is replaced, and moves to the end."""
+        """Add a record and its identity keys; a record of the same id is replaced, and moves to the end."""
         self.delete(record.record_id)
         spans = json.dumps([[chunk.section, chunk.start, chunk.end] for chunk in chunks])
         row = (record.record_id, json.dumps(record.to_dict(), ensure_ascii=False), spans)
@@ -59,11 +46,11 @@ class RecordStore:
         self.mark_arrived(record.record_id)
 
     def mark_arrived(self, record_id: str) -> None:
-        """Remember, until the store is closed, that the input held this record."""
+        """Note, until the store is closed, that the input contained this record."""
         self._connection.execute("INSERT OR IGNORE INTO arrived VALUES (?)", (record_id,))
 
     def has_arrived(self, record_id: str) -> bool:
-        """Whether the record was put or marked since the store was created or copied."""
+        """Whether the record was put or marked since the store was created."""
         found = self._connection.execute("SELECT 1 FROM arrived WHERE record_id = ?", (record_id,))
         return found.fetchone() is not None
 
@@ -80,28 +67,28 @@ class RecordStore:
         return _read_row(row) if row else None
 
     def find(self, keys: Iterable[str]) -> list[tuple[Record, list[Chunk]]]:
-        """The records with any of the keys, and their chunks. A key that very many have tells nothing."""
-        holders = (self._holders(key) for key in keys)
-        names = dict.fromkeys(name for group in holders if len(group) <= MAX_HOLDERS for name in group)
+        """The records with any of the keys, with their chunks. Keys of more than MAX_HOLDERS records are ignored."""
+        names: dict[str, None] = {}
+        for key in keys:
+            query = "SELECT record_id FROM keys WHERE key = ? LIMIT ?"
+            holders = self._connection.execute(query, (key, MAX_HOLDERS + 1)).fetchall()
+            if len(holders) <= MAX_HOLDERS:
+                names |= dict.fromkeys(name for (name,) in holders)
         return [found for name in names if (found := self.get(name))]
 
-    def _holders(self, key: str) -> list[str]:
-        query = "SELECT record_id FROM keys WHERE key = ? LIMIT ?"
-        return [name for (name,) in self._connection.execute(query, (key, MAX_HOLDERS + 1))]
-
     def compare(self, before: Path) -> tuple[int, int]:
-        """Compare with the store of an earlier build; how many records are `outdated` there, and `written` here."""
+        """Compare with the store of an earlier build: the number of records `outdated` there and `written` here."""
         self.commit()
         self._connection.execute("ATTACH ? AS before", (read_only_uri(before),))
         self._connection.executescript(_COMPARISON)
         return self._count("outdated"), self._count("written")
 
     def outdated(self) -> Iterator[str]:
-        """The ids of records that the store compared with holds otherwise, or alone."""
+        """The ids of records that differ in the store compared with, or are only in that one."""
         return (name for (name,) in self._connection.execute("SELECT record_id FROM outdated"))
 
     def written(self) -> Iterator[tuple[Record, list[Chunk]]]:
-        """The records that the store compared with holds otherwise, or not at all, with their chunks."""
+        """The records that differ in the store compared with, or are not in it, with their chunks."""
         rows: Iterable[tuple[str, str]] = self._connection.execute(
             "SELECT record, chunks FROM written JOIN main.records AS records USING (record_id) ORDER BY records.rowid"
         )
@@ -112,10 +99,10 @@ class RecordStore:
         return map(_read_row, rows)
 
     def iter_fields(self, *names: str) -> Iterator[tuple[Any, ...]]:
-        """The id of every record with those fields as JSON types, without reading the rest of it."""
+        """The id of every record with those fields as JSON types; the rest of the record is not parsed."""
         paths = ["$.record_id", *(f"$.{name}" for name in names)]
         marks = ", ".join("?" * len(paths))
-        query = f"SELECT json_extract(record, {marks}) FROM records ORDER BY rowid"  # noqa: S608 - nothing but marks
+        query = f"SELECT json_extract(record, {marks}) FROM records ORDER BY rowid"  # noqa: S608 - only placeholders
         return (tuple(json.loads(values)) for (values,) in self._connection.execute(query, paths))
 
     def __len__(self) -> int:
@@ -125,18 +112,18 @@ class RecordStore:
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our tables
 
     def count_chunks(self, *, only_written: bool = False) -> int:
-        """How many chunks all records have together, or those that are `written`."""
+        """The number of chunks of all records, or of the `written` ones."""
         source = "written JOIN main.records USING (record_id)" if only_written else "main.records"
         query = f"SELECT sum(json_array_length(chunks)) FROM {source}"  # noqa: S608 - our tables
         return int(self._connection.execute(query).fetchone()[0] or 0)
 
     def count_digests(self) -> int:
-        """How many records are summaries in place of their abstracts."""
+        """The number of records that are summaries instead of abstracts."""
         query = "SELECT count(*) FROM records WHERE json_extract(record, '$.is_digest')"
         return int(self._connection.execute(query).fetchone()[0])
 
     def sample(self, count: int) -> Iterator[tuple[Record, list[Chunk]]]:
-        """Some `count` records (or all, where there are fewer) from all over the store, with their chunks."""
+        """`count` records (or all, if there are fewer) at even distances in the store, with their chunks."""
         (last,) = self._connection.execute("SELECT max(rowid) FROM records").fetchone()
         places = sorted({last * part // count for part in range(count)})
         query = "SELECT rowid, record, chunks FROM records WHERE rowid > ? ORDER BY rowid LIMIT 1"
@@ -144,16 +131,12 @@ class RecordStore:
         return map(_read_row, rows.values())
 
     def commit(self) -> None:
-        """Write what was put and deleted so that it survives a crash."""
+        """Make all changes durable."""
         self._connection.commit()
-
-    def close(self) -> None:
-        """Release the file."""
-        self._connection.close()
 
 
 def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
-    """A record and its chunks. SQLite does not notice a flipped bit; in a text that is quoted it is another figure."""
+    """A record and its chunks. SQLite does not detect a flipped bit, which could change a quoted figure."""
     try:
         record = Record.from_dict(json.loads(row[0]))
         chunks = [
@@ -168,7 +151,7 @@ def _read_row(row: tuple[str, str]) -> tuple[Record, list[Chunk]]:
             for ordinal, (section, start, end) in enumerate(json.loads(row[1]))
         ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("a record is not what was built") from error
+        raise ValueError("a record differs from what was built") from error
     if record.content_hash != hash_content(record.title, record.abstract, record.sections):
         raise ValueError(f"the text of {record.record_id} differs from what was built")
     return record, chunks

@@ -22,7 +22,7 @@ from index.ingest.formats.bibtex import read_bibtex
 from index.ingest.formats.json_records import read_json
 from index.ingest.formats.medline import read_medline
 from index.search.query import expand_query
-from index.storage.abbreviation_store import explained
+from index.storage.abbreviation_store import find_definitions
 from index.types import Filters
 from tests.conftest import ROOT
 from tests.fuzzing.files import stream_of
@@ -116,7 +116,7 @@ LONG = {
         read_bibtex(stream_of(b"@article{k, abstract = {" + b"\\'e" * 300_000 + b"}}"), "a")
     ),
     "a draft, an open bracket": lambda: DraftParser().feed("It rose. [" + " " * 100_000 + "x. "),
-    "an abstract, open brackets": lambda: list(explained("(" * 100_000)),
+    "an abstract, open brackets": lambda: list(find_definitions("(" * 100_000)),
     "a sentence of blanks": lambda: gives_orders(" " * 100_000),
     "a sentence of digits": lambda: gives_orders("0" * 100_000),
 }

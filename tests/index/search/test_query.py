@@ -9,7 +9,7 @@ import pytest
 
 from index import Index, build_index, open_index
 from index.search.query import expand_query
-from index.storage.abbreviation_store import AbbreviationStore, explained, find_short_forms
+from index.storage.abbreviation_store import AbbreviationStore, find_definitions, find_short_forms
 from index.storage.lexical_index import LexicalIndex
 from index.text.normalisation import spell_out_ages
 from index.text.terms import analyse
@@ -86,7 +86,7 @@ def test_ages_are_spelt_out(question: str, expected: str) -> None:
 def test_what_an_abbreviation_stands_for_is_read_from_the_text_before_it(
     text: str, expected: list[tuple[str, str]]
 ) -> None:
-    assert list(explained(text)) == expected
+    assert list(find_definitions(text)) == expected
 
 
 def test_abbreviations_of_a_question_have_two_capitals() -> None:
