@@ -1,6 +1,6 @@
-"""Where things are in an index folder, and the steps that must be atomic.
+"""The files of an index folder, and the changes to it that must be atomic.
 
-<index>/CURRENT             the id of the build that answers
+<index>/CURRENT             the id of the live build, which answers
 <index>/write.lock          held by the one process that builds
 <index>/builds/<id>/        records.sqlite, lexical/, abbreviations.sqlite, vectors/, chunk_vectors.sqlite,
                             rejected.jsonl, merged.jsonl, manifest.json, manifest.copy.json
@@ -27,38 +27,37 @@ RECORDS_FILE = "records.sqlite"
 VECTORS_FILE = "chunk_vectors.sqlite"
 REJECTED_FILE = "rejected.jsonl"
 MERGED_FILE = "merged.jsonl"
-MAX_NAME_CHARS = 80  # no build has so long a name, and a longer one is no name to the system
+MAX_NAME_CHARS = 80  # of a build's name; the system refuses longer ones
 
 
 class IndexLayout:
-    """The paths of one index folder."""
+    """The paths of one index folder, which need not exist."""
 
     def __init__(self, index_dir: Path) -> None:
-        """Take the folder; it need not exist."""
         self.index_dir = index_dir
         self.builds_dir = index_dir / "builds"
         self.current_file = index_dir / "CURRENT"
         self._lock_file = index_dir / "write.lock"
 
     def current_build(self) -> Path:
-        """The folder of the build that answers.
+        """The folder of the live build.
 
         Raises:
-            NoIndexError: nothing has been built here, or the file that names the build is damaged.
+            NoIndexError: nothing was built here, or the file that names the build is damaged.
         """
         if (live := self.live_build()) is None:
             raise NoIndexError(f"no index in {self.index_dir}", remedy="casecite index build PATH (or --demo)")
-        if not live.is_dir() and live == self.live_build():  # or else it was superseded just now
+        if not live.is_dir() and live == self.live_build():  # otherwise it was superseded just now
             raise NoIndexError(
                 f"{self.current_file} names no build: {live.name!r}", remedy="casecite index build makes it name one"
             )
         return live
 
     def live_build(self) -> Path | None:
-        """The folder of the build that answers, or None where nothing has been built.
+        """The folder of the live build, or None if nothing was built here.
 
         Raises:
-            UnreadableIndexError: the system does not let the file be read that names it.
+            UnreadableIndexError: the system does not allow reading the file that names it.
         """
         try:
             name = self.current_file.read_text("utf-8", errors="replace").strip()
@@ -70,7 +69,7 @@ class IndexLayout:
 
     @contextmanager
     def writing(self, *, wait: bool = False) -> Iterator[None]:
-        """Hold the folder's write lock; with `wait`, as soon as it is free.
+        """Hold the folder's write lock; with `wait`, wait until it is free.
 
         Raises:
             BuildRunningError: another process holds it.
@@ -94,12 +93,12 @@ class IndexLayout:
             lock.release()
 
     def unfinished_builds(self) -> list[Path]:
-        """What killed builds left behind. Hold the lock."""
+        """The folders that killed builds left behind. Hold the lock."""
         live = self.live_build()
         return [path for path in self.builds_dir.iterdir() if path != live and not (path / FILE_NAME).exists()]
 
     def new_build(self) -> Path:
-        """The folder of a new build, which is not made yet."""
+        """The path of a new build, which is not created yet."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return self.builds_dir / f"{stamp}-{secrets.token_hex(3)}"
 
@@ -109,52 +108,47 @@ class IndexLayout:
         return [path for path in builds if any((path / name).exists() for name in (FILE_NAME, COPY_NAME))]
 
     def publish(self, build_dir: Path, manifest: Manifest) -> None:
-        """Finish a build and make it the one that answers. Hold the lock.
+        """Finish a build and make it the live one. Hold the lock.
 
-        What is named is durable before its name is, so that a power cut leaves the old build or the new one.
+        The build is durable before CURRENT names it, so that a power cut leaves the old build or the new one.
         """
         write_manifest(build_dir, manifest)
         _sync_folder(self.builds_dir)
         self.make_live(build_dir)
 
     def make_live(self, build_dir: Path) -> None:
-        """Make a finished build the one that answers. Hold the lock."""
+        """Make a finished build the live one. Hold the lock."""
         _write_durably(self.current_file, build_dir.name)
 
     def superseded_builds(self, before: Path | None) -> list[Path]:
-        """All builds but the live one and the one `before` it, on which a question may still be running."""
+        """All builds except the live one and the one `before` it, which a running question may still use."""
         kept = (self.live_build(), before)
         return [folder for folder in self.builds_dir.iterdir() if folder not in kept]
 
 
 def write_manifest(build_dir: Path, manifest: Manifest) -> None:
-    """Write what a build says of itself, the copy first: with the manifest the build is finished."""
+    """Write the manifest of a build; the copy first, because a build with a manifest is finished."""
     for name in (COPY_NAME, FILE_NAME):
         _write_durably(build_dir / name, manifest.to_text())
 
 
 def seal_files(build_dir: Path) -> dict[str, str]:
     """Make all files of a build survive a crash; the SHA-256 of each, by its path in the build."""
-    paths = sorted(path for path in build_dir.rglob("*"))
+    paths = sorted(build_dir.rglob("*"))
     for folder in [build_dir, *(path for path in paths if path.is_dir())]:
         _sync_folder(folder)
     return {path.relative_to(build_dir).as_posix(): _sync_file(path) for path in paths if path.is_file()}
 
 
-def digest_file(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as stream:
+def _sync_file(path: Path) -> str:
+    """Make a file durable; its SHA-256."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sync_file(path: Path) -> str:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    return digest_file(path)
-
-
 def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and need not be
+    if os.name != "posix":  # on Windows a folder cannot be opened, and need not be
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -164,7 +158,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    """Make a folder, and those above it, so that they survive a crash."""
+    """Create a folder and its parents durably."""
     if not path.is_dir():
         _make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -173,7 +167,7 @@ def _make_folder(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
-    """Write a text file anew so that after a crash it is whole: the old one or the new one."""
+    """Replace a text file atomically: after a crash it has the old text or the new one."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as stream:

@@ -20,16 +20,15 @@ from index.types import Filters, Record
 _ANALYZER = "english"
 _MAX_NEIGHBOURS = 2_000  # the most frequent ones
 _HEAP_BYTES = 64_000_000
-# The text twice: with and without how often a term stands in it. tantivy's k1 is fixed and counts repetition too high
-# for questions about one case; the mean of both does what a lower k1 would.
+# The text twice, with and without term frequencies: tantivy's k1 is fixed and too high for questions about one case;
+# the sum of both scores has the effect of a lower k1.
 _TEXT_FIELDS = ("text", "presence")
 
 
 class LexicalIndex:
-    """A tantivy index of records. Queries are made of analysed terms, so no text is ever read as query syntax."""
+    """A tantivy index of records. Queries are built from analysed terms, so no text is parsed as query syntax."""
 
     def __init__(self, index: tantivy.Index, path: Path) -> None:
-        """Take an open index and its folder; `create` and `open` make one from a path."""
         index.register_tokenizer(_ANALYZER, make_analyzer())
         self._index = index
         self._path = path
@@ -50,27 +49,31 @@ class LexicalIndex:
         Raises:
             ValueError: there is none at the path, or it is damaged.
         """
-        if _may_lock(path):
+        if not path.is_dir() or all(os.access(name, os.W_OK) for name in (path, *path.glob("*.lock"))):
             return cls(tantivy.Index.open(str(path)), path)
-        # tantivy makes a file to lock even where it only reads; once it is open, it needs the names no more.
+        # tantivy cannot create its lock file in a read-only folder, so it gets links to the other files in another one.
+        # Once it has opened the files, it does not need the links.
         with TemporaryDirectory(prefix="casecite-") as folder:
-            return cls(tantivy.Index.open(str(_link_files(path, Path(folder)))), path)
+            for file in path.iterdir():
+                if file.suffix != ".lock":
+                    Path(folder, file.name).symlink_to(file.resolve())
+            return cls(tantivy.Index.open(folder), path)
 
     def add(self, records: Iterable[Record]) -> None:
-        """Add records and make them durable."""
+        """Add records durably."""
         with self._writing() as writer:
             for record in records:
                 writer.add_document(_document(record))
 
     def delete(self, record_ids: Iterable[str]) -> None:
-        """Remove those records that are here."""
+        """Remove records, if they are here, durably."""
         with self._writing() as writer:
             for record_id in record_ids:
                 writer.delete_documents_by_term("record_id", record_id)
 
     @contextmanager
     def _writing(self) -> Iterator[tantivy.IndexWriter]:
-        """A writer whose work is durable when the block ends, and undone if it fails."""
+        """A writer whose changes are committed when the block ends, and rolled back if it fails."""
         writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
         try:
             yield writer
@@ -80,7 +83,10 @@ class LexicalIndex:
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()
-        _share_files(self._path)
+        # tantivy lets only their owner read these files; users may share an index.
+        shared = stat.S_IMODE(self._path.stat().st_mode) & ~0o111
+        for name in ("meta.json", ".managed.json"):
+            (self._path / name).chmod(shared)
 
     def search(self, terms: Mapping[str, float], top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
         """The `top_k` best records for weighted terms as (record id, BM25 score), best first, ties by id."""
@@ -90,14 +96,14 @@ class LexicalIndex:
         return self._found(clauses, top_k)
 
     def score(self, terms: Mapping[str, float], record_ids: Sequence[str]) -> dict[str, float]:
-        """The BM25 scores of those of the records that hold any of the terms."""
+        """The BM25 scores of those of the records that contain any of the terms."""
         if not terms or not record_ids:
             return {}
         named = tantivy.Query.term_set_query(self._index.schema, "record_id", list(record_ids))
         return dict(self._found([self._any_of(terms), tantivy.Query.const_score_query(named, 0.0)], len(record_ids)))
 
     def _any_of(self, terms: Mapping[str, float]) -> tantivy.Query:
-        """Records with any of the terms: their BM25 as usual, and as if each stood there once."""
+        """Records with any of the terms, scored by BM25 with and without term frequencies."""
         query, schema = tantivy.Query, self._index.schema
         weighted = [
             (tantivy.Occur.Should, query.boost_query(query.term_query(schema, field, term), weight))
@@ -114,22 +120,21 @@ class LexicalIndex:
         return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
     def document_frequency(self, term: str) -> int:
-        """In how many records an analysed term stands."""
+        """The number of records that contain an analysed term."""
         return self._index.searcher().doc_freq("text", term)
 
     def corrections(self, term: str) -> list[str]:
-        """The terms that an analysed term may have been meant to be, where no record holds it."""
+        """The terms that a misspelt analysed term may stand for; none if a record contains it."""
         if self.document_frequency(term):
             return []
-        beginning = term[:PREFIX_CHARS]
-        known = self._index.searcher().terms_with_prefix("text", beginning, limit=_MAX_NEIGHBOURS)
+        known = self._index.searcher().terms_with_prefix("text", term[:PREFIX_CHARS], limit=_MAX_NEIGHBOURS)
         return nearest_words(term, [word for word, _ in known])
 
     def __len__(self) -> int:
         return self._index.searcher().num_docs
 
     def _clauses(self, filters: Filters | None) -> list[tantivy.Query]:
-        """One query for each filter that is set; filters score nothing."""
+        """One query for each filter that is set, with a score of 0."""
         if not filters:
             return []
         schema, clauses = self._index.schema, []
@@ -142,26 +147,6 @@ class LexicalIndex:
         if filters.open_access is not None:
             clauses.append(tantivy.Query.term_query(schema, "open_access", filters.open_access))
         return [tantivy.Query.const_score_query(clause, 0.0) for clause in clauses]
-
-
-def _may_lock(path: Path) -> bool:
-    """Whether files to lock can be made in a folder, and those that are there can be written."""
-    return not path.is_dir() or all(os.access(name, os.W_OK) for name in (path, *path.glob("*.lock")))
-
-
-def _link_files(path: Path, folder: Path) -> Path:
-    """Give the files of an index names in another folder too, but for those that are locks."""
-    for file in path.iterdir():
-        if file.suffix != ".lock":
-            (folder / file.name).symlink_to(file.resolve())
-    return folder
-
-
-def _share_files(path: Path) -> None:
-    """Let everybody read what tantivy lets its owner read alone, who may read the rest: users may share an index."""
-    shared = stat.S_IMODE(path.stat().st_mode) & ~0o111
-    for name in ("meta.json", ".managed.json"):
-        (path / name).chmod(shared)
 
 
 def _schema() -> tantivy.Schema:

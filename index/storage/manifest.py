@@ -76,7 +76,12 @@ def read_manifest(build_dir: Path, name: str = FILE_NAME) -> Manifest:
         IndexMismatchError: it is of another format.
     """
     path = build_dir / name
-    text = _read_text(path)
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NoIndexError(f"no finished build in {build_dir}", remedy=_REMEDY) from error
+    except OSError as error:
+        raise explain_read_error(path, error) from error
     try:
         header = _Header.model_validate_json(text)
         if header.digest != _digest(text.replace(header.digest.encode(), b"", 1)):
@@ -89,15 +94,6 @@ def read_manifest(build_dir: Path, name: str = FILE_NAME) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         raise _damaged(path) from error
-
-
-def _read_text(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise NoIndexError(f"no finished build in {path.parent}", remedy=_REMEDY) from error
-    except OSError as error:
-        raise explain_read_error(path, error) from error
 
 
 def _damaged(path: Path) -> NoIndexError:

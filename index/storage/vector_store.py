@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-# With Chroma's 16 neighbours one chunk in forty of 186,000 is not found even where 400 are looked at; with these three
-# in a thousand, for little more time (docs/experiments/storage.md, "Chunks that are not found").
-# Chroma writes the graph out only after so many changes. What is not in the files each process that reads makes anew
-# at its first question, and if no change is, it writes into the build.
+# With Chroma's default of 16 neighbours, 1 of 40 in 186,000 chunks is not found by its own vector even with `ef_search`
+# 400; with these settings 3 of 1,000, at little cost (docs/experiments/storage.md, "Chunks that are not found").
+# `sync_threshold`: changes after which Chroma writes its graph to the files. With its default, each process that reads
+# would build the rest of the graph at its first query, and write it into the build.
 HNSW: Any = {"hnsw": {"space": "cosine", "max_neighbors": 32, "ef_search": 800, "sync_threshold": 1}}
 _DATABASE = "chroma.sqlite3"
 _SEAL = "keep_as_built"
-PORT, SECURE_PORT = 8000, 443  # where an address names none
+_PORT, _SECURE_PORT = 8000, 443  # defaults of an address without a port
 BUILD_TIMEOUT_S = 60
-QUESTION_TIMEOUT_S = 10  # a reader waits for it; what the words found is there already
+QUESTION_TIMEOUT_S = 10  # a user waits for it, and keyword search has its results
 
 
 def collection_name(build_id: str) -> str:
@@ -41,16 +41,15 @@ def collection_name(build_id: str) -> str:
 
 
 class VectorStore:
-    """One Chroma collection: the vectors of a build's chunks, with what is needed to filter them."""
+    """One Chroma collection: the vectors of a build's chunks with the metadata that filters need.
+
+    Every method raises NoIndexError if the server does not answer; they work again when it does. `folder` is a
+    temporary copy of files that this user may not write.
+    """
 
     def __init__(
         self, client: Client, collection: Collection, url: str | None, folder: TemporaryDirectory[str] | None = None
     ) -> None:
-        """Take an open client, its collection, the server's address and the folder that goes with the client.
-
-        `create` and `open` make them. Where the server stops answering, every method raises NoIndexError; they work
-        again as soon as it is back.
-        """
         self._client = client
         self._collection = collection
         self._url = url
@@ -61,11 +60,14 @@ class VectorStore:
         """A new collection in the folder `path` or on the server at `url`, empty or (in a folder) a copy of another."""
         if copy_of:
             shutil.copytree(copy_of, path)
-            _unseal(path)
-            return cls._rename_only(path, name)
+            _run_sql(path, f"DROP TRIGGER IF EXISTS {_SEAL}")
         client = _open_client(path, url, BUILD_TIMEOUT_S)
-        with _asking(url):
-            return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None), url)
+        with _explaining_server_errors(url):
+            if not copy_of:
+                return cls(client, client.create_collection(name, configuration=HNSW, embedding_function=None), url)
+            (collection,) = client.list_collections()
+            collection.modify(name=name)
+            return cls(client, client.get_collection(name, embedding_function=None), url)
 
     @classmethod
     def open(cls, path: Path, name: str, url: str | None = None) -> VectorStore:
@@ -77,40 +79,27 @@ class VectorStore:
         try:
             folder = None
             if url is None:
-                (path / _DATABASE).stat()  # Chroma makes an empty one where there is none
-                folder = None if _may_write(path) else _copy_database(path)
+                (path / _DATABASE).stat()  # without it, Chroma would create an empty database
+                if not all(os.access(file, os.W_OK) for file in (path, path / _DATABASE)):
+                    folder = _copy_database(path)
             client = _open_client(Path(folder.name) if folder else path, url, QUESTION_TIMEOUT_S)
-            return cls._find(client, name, url, folder)
+            try:
+                return cls(client, client.get_collection(name, embedding_function=None), url, folder)
+            except BaseException:
+                _close_client(client)
+                raise
         except NoIndexError:
             raise
-        except Exception as error:  # Chroma has a class of its own for each way of not being there
+        except Exception as error:  # Chroma raises many kinds of errors if a collection is missing or damaged
             raise NoIndexError(
                 f"the vectors {name} are not in {url or path}: {error}",
                 remedy="casecite index verify says what is damaged, casecite index build repairs it",
             ) from error
 
-    @classmethod
-    def _find(
-        cls, client: Client, name: str, url: str | None, folder: TemporaryDirectory[str] | None = None
-    ) -> VectorStore:
-        try:
-            return cls(client, client.get_collection(name, embedding_function=None), url, folder)
-        except BaseException:
-            _close_client(client)
-            raise
-
-    @classmethod
-    def _rename_only(cls, path: Path, name: str) -> VectorStore:
-        """The one collection of a copied folder, under its new name."""
-        client = _open_client(path, None, BUILD_TIMEOUT_S)
-        (collection,) = client.list_collections()
-        collection.modify(name=name)
-        return cls._find(client, name, None)
-
     def add(self, records: Sequence[Record], chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add chunks, each with its record and its vector (shape (len(chunks), dimension), unit length)."""
         rows = list(zip(records, chunks, vectors, strict=True))
-        with _asking(self._url):
+        with _explaining_server_errors(self._url):
             for batch in _batches(rows, self._client.get_max_batch_size()):
                 self._collection.add(
                     ids=[chunk.chunk_id for _, chunk, _ in batch],
@@ -119,14 +108,14 @@ class VectorStore:
                 )
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
-        """Remove those chunks that are here."""
-        with _asking(self._url):
+        """Remove chunks, if they are here."""
+        with _explaining_server_errors(self._url):
             for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
                 self._collection.delete(ids=list(batch))
 
     def query(self, vector: Vectors, top_k: int, filters: Filters | None = None) -> list[tuple[str, float]]:
         """The `top_k` nearest chunks as (chunk id, cosine similarity), best first, ties by id."""
-        with _asking(self._url):
+        with _explaining_server_errors(self._url):
             found = self._collection.query(
                 query_embeddings=vector[None], n_results=top_k, where=_where(filters), include=["distances"]
             )
@@ -138,7 +127,7 @@ class VectorStore:
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vectors]:
         """The vectors of those chunks that are here, by id."""
         found: dict[str, Vectors] = {}
-        with _asking(self._url):
+        with _explaining_server_errors(self._url):
             for batch in _batches(list(chunk_ids), self._client.get_max_batch_size()):
                 part = self._collection.get(ids=list(batch), include=["embeddings"])
                 embeddings = np.asarray(part["embeddings"], dtype=np.float32)
@@ -146,33 +135,33 @@ class VectorStore:
         return found
 
     def __len__(self) -> int:
-        with _asking(self._url):
+        with _explaining_server_errors(self._url):
             return int(self._collection.count())
 
     def close(self) -> None:
-        """Release the files or the connection."""
+        """Close the files or the connection."""
         _close_client(self._client)
         if self._folder:
             self._folder.cleanup()
 
 
 def check_server(url: str) -> None:
-    """Ask a Chroma server whether it is there.
+    """Check that a Chroma server answers.
 
     Raises:
-        NoIndexError: it does not answer.
+        NoIndexError: it does not.
     """
     _close_client(_open_client(Path(), url, QUESTION_TIMEOUT_S))
 
 
 def drop_collection(name: str, url: str) -> bool:
-    """Remove a collection from a server; whether it is gone, or was never there (not: the server does not answer)."""
+    """Remove a collection from a server, if it is there; False if the server does not answer."""
     from chromadb.errors import NotFoundError
 
     with suppress(NoIndexError):
         client = _open_client(Path(), url, BUILD_TIMEOUT_S)
         try:
-            with _asking(url), suppress(NotFoundError):
+            with _explaining_server_errors(url), suppress(NotFoundError):
                 client.delete_collection(name)
             return True
         finally:
@@ -181,15 +170,11 @@ def drop_collection(name: str, url: str) -> bool:
 
 
 def seal_vectors(path: Path) -> None:
-    """Make the files of a closed collection stay as they are when they are opened.
+    """Keep the files of a closed collection unchanged when they are opened.
 
-    Chroma writes a row each time it opens a database, in a table that it uses as a lock; then no digest would hold.
+    Each time Chroma opens a database, it writes a row to a table that it uses as a lock, which would change the digest.
     """
     _run_sql(path, f"CREATE TRIGGER {_SEAL} BEFORE INSERT ON acquire_write BEGIN SELECT RAISE(IGNORE); END")
-
-
-def _unseal(path: Path) -> None:
-    _run_sql(path, f"DROP TRIGGER IF EXISTS {_SEAL}")
 
 
 def _run_sql(path: Path, statement: str) -> None:
@@ -197,12 +182,8 @@ def _run_sql(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-def _may_write(path: Path) -> bool:
-    return all(os.access(name, os.W_OK) for name in (path, path / _DATABASE))
-
-
 def _copy_database(path: Path) -> TemporaryDirectory[str]:
-    """A folder in which Chroma can open what it may not write: it writes to its database also where it only reads."""
+    """A folder with a copy of the database and links to the graph: Chroma writes to its database even to read it."""
     folder = TemporaryDirectory(prefix="casecite-")
     for entry in path.iterdir():
         if entry.is_dir():
@@ -221,9 +202,9 @@ def _open_client(path: Path, url: str | None, timeout_s: float) -> Client:
         return cast("Client", chromadb.PersistentClient(path=str(path), settings=settings))
     address = urlsplit(url)
     is_secure = address.scheme == "https"
-    host, port = address.hostname or "localhost", address.port or (SECURE_PORT if is_secure else PORT)
+    host, port = address.hostname or "localhost", address.port or (_SECURE_PORT if is_secure else _PORT)
     try:
-        # Chroma waits without end for a server that takes connections and then says nothing.
+        # Chroma itself has no timeout for a server that accepts connections and does not answer.
         httpx.get(f"{address.scheme}://{host}:{port}/api/v2/heartbeat", timeout=timeout_s).raise_for_status()
         client = cast("Client", chromadb.HttpClient(host=host, port=port, ssl=is_secure, settings=settings))
     except (ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
@@ -241,7 +222,7 @@ def _close_client(client: Client) -> None:
 
 
 def _sessions(client: Client) -> Iterator[Any]:
-    """The HTTP sessions of a client of a server, which Chroma lets wait without end, and does not close."""
+    """The HTTP sessions of a client of a server, to which Chroma sets no timeout and which it does not close."""
     parts: tuple[Any, ...] = (client, client._admin_client)
     for part in parts:
         if session := getattr(part._server, "_session", None):
@@ -249,8 +230,8 @@ def _sessions(client: Client) -> Iterator[Any]:
 
 
 @contextmanager
-def _asking(url: str | None) -> Iterator[None]:
-    """Say in words that the server at `url` does not answer, or not as it should, or has lost the collection."""
+def _explaining_server_errors(url: str | None) -> Iterator[None]:
+    """Raise errors of the server at `url` as NoIndexError; errors of an embedded Chroma stay as they are."""
     from chromadb.errors import NotFoundError
     from httpx import TransportError
 
@@ -264,7 +245,7 @@ def _asking(url: str | None) -> Iterator[None]:
         ) from error
     except CaseciteError:
         raise
-    except Exception as error:  # what is no answer of Chroma's it meets with whatever error that leads to
+    except Exception as error:  # Chroma's client raises any kind of error for an invalid answer
         if url is None:
             raise
         message = f"the Chroma server at {url} does not answer as it should: {first_line(error)}"
@@ -281,7 +262,7 @@ def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _metadata(record: Record) -> Mapping[str, Any]:
-    """What the filters ask for, and the id: Chroma refuses a row of nothing, as it does None and empty lists."""
+    """The metadata for filters, and the id: Chroma refuses empty metadata, None and empty lists."""
     values = {
         "record_id": record.record_id,
         "year": record.year,
@@ -293,7 +274,7 @@ def _metadata(record: Record) -> Mapping[str, Any]:
 
 
 def _where(filters: Filters | None) -> Any:
-    """The filters in Chroma's query language, or None for no filter."""
+    """The filters in Chroma's query language, or None without filters."""
     if not filters:
         return None
     clauses: list[dict[str, Any]] = []
