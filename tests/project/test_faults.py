@@ -17,6 +17,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -544,9 +545,11 @@ def test_the_doctor_finds_a_chat_model_that_is_slow_or_lies(
 
 def examine_damaged_weights(folder: Path, index_dir: Path) -> dict[str, str]:
     """What the doctor says where the packaged embedding model has other weights."""
-    (folder / "model.safetensors").write_bytes(b"other weights")
+    (folder / "model").mkdir()
+    (folder / "model/model.safetensors").write_bytes(b"other weights")
+    spec = SimpleNamespace(submodule_search_locations=[str(folder)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("index.embedding.embedder._packaged_folder", lambda: folder)
+        patch.setattr("index.embedding.embedder.find_spec", lambda _: spec)
         patch.setattr("index.embedding.embedder.packaged_model", cache(packaged_model.__wrapped__))
         patch.setattr("assistant.reading.reader.packaged_model", packaged_model.__wrapped__)
         take_settings({})

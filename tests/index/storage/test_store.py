@@ -22,6 +22,7 @@ from index.errors import NoIndexError
 from index.search.ranking import RETRY_S
 from index.search.search import Index
 from index.storage.layout import IndexLayout
+from index.storage.lexical_index import LexicalIndex
 from index.storage.vector_store import VectorStore, drop_collection
 from index.types import Chunk
 from tests.support.chroma_server import ChromaServer, run_chroma_server
@@ -83,11 +84,7 @@ def store(place: Place) -> Iterator[VectorStore]:
 
 
 def make_record(number: int, **fields: Any) -> Record:
-    known = {"record_id": f"pmid:{number}", "abstract": "A cold foot.", "content_hash": "0"}
-    return Record.from_dict(dict.fromkeys(Record.__dataclass_fields__) | EMPTY | known | fields)
-
-
-EMPTY: dict[str, Any] = {name: [] for name in ("sections", "authors", "publication_types", "sources", "other_ids")}
+    return Record(record_id=f"pmid:{number}", abstract="A cold foot.", content_hash="0", **fields)
 
 
 def add(store: VectorStore, vectors: Sequence[Any], records: Sequence[Record] | None = None) -> None:
@@ -133,22 +130,29 @@ class TestVectorStore:
             pytest.param(Filters(journals=("LANCET", "bmj")), {0, 1}, id="journals"),
             pytest.param(Filters(publication_types=("letter",)), {1}, id="one type of several"),
             pytest.param(Filters(publication_types=("Letter", "review")), {1, 2}, id="types"),
+            pytest.param(Filters(open_access=True), {0}, id="free"),
             pytest.param(Filters(open_access=False), {1}, id="not free, and records that do not say"),
             pytest.param(Filters(journals=("BMJ",), open_access=True), set(), id="all clauses"),
         ],
     )
-    def test_filters_hold(self, store: VectorStore, filters: Filters, expected: set[int]) -> None:
+    def test_filters_mean_the_same_for_both_searches_and_for_a_record(
+        self, store: VectorStore, tmp_path: Path, filters: Filters, expected: set[int]
+    ) -> None:
         records = [
             make_record(0, year=1990, journal="Lancet", is_open_access=True),
             make_record(
-                1, year=2000, journal="BMJ", publication_types=["Case Reports", "Letter"], is_open_access=False
+                1, year=2000, journal="BMJ", publication_types=("Case Reports", "Letter"), is_open_access=False
             ),
-            make_record(2, year=2010, publication_types=["Review"]),
+            make_record(2, year=2010, publication_types=("Review",)),
             make_record(3),
         ]
         add(store, AXES, records)
-        assert {chunk_id for chunk_id, _ in store.query(AXES[0], 4, filters)} == {f"pmid:{n}#0" for n in expected}
-        assert {number for number, record in enumerate(records) if filters.admits(record)} == expected
+        lexical = LexicalIndex.create(tmp_path / "lexical")
+        lexical.add(records)
+        names = {f"pmid:{number}" for number in expected}
+        assert {chunk_id for chunk_id, _ in store.query(AXES[0], 4, filters)} == {f"{name}#0" for name in names}
+        assert {name for name, _ in lexical.search({"cold": 1.0}, 4, filters)} == names
+        assert {record.record_id for record in records if filters.admits(record)} == names
 
     def test_what_is_deleted_is_gone_and_what_was_never_there_is_no_fault(self, store: VectorStore) -> None:
         add(store, AXES)
@@ -203,24 +207,18 @@ def write_records(path: Path, *records: object) -> Path:
     return path
 
 
-class TestIndex:
-    """What an index does wherever its vectors are."""
-
-    @pytest.fixture(autouse=True)
-    def _vectors(self, url: str | None) -> None:
-        """Whole builds in each place."""
-
-    def test_an_update_adds_changes_and_removes(self, tmp_path: Path) -> None:
-        index_dir = tmp_path / "index"
-        build_index([write_records(tmp_path / "1.jsonl", CASE, OTHER)], index_dir)
-        index = open_index(index_dir)
-        new = {"pmid": "78", "abstract": "A tailor of 60 years fainted in a hot room and broke a wrist."}
-        report = build_index([write_records(tmp_path / "2.jsonl", CORRECTED, new)], index_dir, mode="update")
-        assert (report.added, report.changed, report.embedded) == (1, 1, 2)
-        (corrected, *_) = index.search("hearing loss of a diver")
-        assert "30 m" in corrected.record.abstract
-        remove_records(["10.5555/one"], index_dir)
-        assert {passage.record.record_id for passage in index.search("rash after cider")} == {"pmid:77", "pmid:78"}
+@pytest.mark.usefixtures("url")
+def test_an_update_adds_changes_and_removes_wherever_the_vectors_are(tmp_path: Path) -> None:
+    index_dir = tmp_path / "index"
+    build_index([write_records(tmp_path / "1.jsonl", CASE, OTHER)], index_dir)
+    index = open_index(index_dir)
+    new = {"pmid": "78", "abstract": "A tailor of 60 years fainted in a hot room and broke a wrist."}
+    report = build_index([write_records(tmp_path / "2.jsonl", CORRECTED, new)], index_dir, mode="update")
+    assert (report.added, report.changed, report.embedded) == (1, 1, 2)
+    (corrected, *_) = index.search("hearing loss of a diver")
+    assert "30 m" in corrected.record.abstract
+    remove_records(["10.5555/one"], index_dir)
+    assert {passage.record.record_id for passage in index.search("rash after cider")} == {"pmid:77", "pmid:78"}
 
 
 def build_ids(index_dir: Path) -> set[str]:
