@@ -1,4 +1,4 @@
-"""Parses HTML or JATS to blocks (headings and paragraphs) of plain and bold text, whatever the markup looks like."""
+"""Parses HTML or JATS to blocks (headings and paragraphs) of plain and bold text, even if the markup is malformed."""
 
 from __future__ import annotations
 

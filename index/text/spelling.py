@@ -1,4 +1,4 @@
-"""Spelling correction: the indexed terms that a term which no record contains may have been meant to be."""
+"""Spelling correction: the indexed terms most similar to a term that no record contains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rapidfuzz.distance import OSA
 MIN_CHARS = 5
 TWO_ERRORS_CHARS = 9
 MAX_CORRECTIONS = 3
-PREFIX_CHARS = 2  # candidates share so many first characters with the word; most typing errors come later in a word
+PREFIX_CHARS = 2  # of a word and its candidates are equal; most typing errors come later in a word
 
 
 def nearest_words(word: str, known: Sequence[str]) -> list[str]:

@@ -444,14 +444,14 @@ def test_the_command_reports_what_became_of_every_record(library: LiteratureServ
     library.without_abstract = {library.pmids[0]}
     app = typer.Typer()
     app.command()(fetch)
-    told = CliRunner().invoke(app, [QUERY, "--max", "12", "-o", str(output)], catch_exceptions=False)
-    assert told.stdout.startswith(f"11 records in {output}, ")
-    assert f"found {COUNT}, without an abstract 1, rejected 0, not given 0" in told.stdout
-    assert str(output.with_name(".new.jsonl.rejected")) in told.stdout
+    result = CliRunner().invoke(app, [QUERY, "--max", "12", "-o", str(output)], catch_exceptions=False)
+    assert result.stdout.startswith(f"11 records in {output}, ")
+    assert f"found {COUNT}, without an abstract 1, rejected 0, not given 0" in result.stdout
+    assert str(output.with_name(".new.jsonl.rejected")) in result.stdout
     options = ["nothing", "--source", "pubmed", "--json", "-o", str(output.with_name("none.jsonl"))]
-    told = CliRunner().invoke(app, options, catch_exceptions=False)
-    assert json.loads(told.stdout)["found"] == 0
-    assert "casecite: nothing: not found" in told.stderr
+    result = CliRunner().invoke(app, options, catch_exceptions=False)
+    assert json.loads(result.stdout)["found"] == 0
+    assert "casecite: nothing: not found" in result.stderr
 
 
 @pytest.mark.usefixtures("pauses")
@@ -465,9 +465,9 @@ def test_the_command_can_be_interrupted_and_says_how_to_continue(
     app.command()(fetch)
     with monkeypatch.context() as user:
         library.before = lambda request: user.setattr(os, "fsync", stop) if is_second_page(request) else None
-        told = CliRunner().invoke(app, [QUERY, "-o", str(output)], catch_exceptions=False)
-    assert told.exit_code == 130
-    assert "stopped; the same command goes on" in told.stderr
+        result = CliRunner().invoke(app, [QUERY, "-o", str(output)], catch_exceptions=False)
+    assert result.exit_code == 130
+    assert "stopped; the same command goes on" in result.stderr
     library.before = lambda request: None
     assert fetch_records(QUERY, output).fetched == COUNT
     assert pmids_in(output) == library.pmids

@@ -1,4 +1,4 @@
-"""Sentence boundaries: the awkward cases, and what holds for any text."""
+"""Sentence boundaries: difficult cases, and invariants for any text."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_gets_nearly_all_cases_right() -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.text(max_size=200) | PUNCTUATED)
 def test_spans_cover_any_text_in_order_without_overlap(text: str) -> None:
-    """Whatever the characters, nothing but white space is lost and nothing is in two sentences."""
+    """No character but white space is lost, and none is in two sentences."""
     assert_sound(text, split_sentences(text))
 
 
