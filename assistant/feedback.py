@@ -184,12 +184,9 @@ def _judge(verdicts: Sequence[Feedback]) -> dict[str, Any]:
 
 def _describe_question(verdicts: Sequence[Feedback]) -> dict[str, Any]:
     """The question and its answer, with each verdict and its comment as a note."""
-    data = verdicts[0].model_dump(mode="json", exclude={"answer_key", "verdict", "comment", "citation_number", "time"})
-    notes = [
-        feedback.model_dump(mode="json", include={"verdict", "comment", "citation_number", "time"})
-        for feedback in verdicts
-    ]
-    return data | {"notes": notes}
+    note = {"verdict", "comment", "citation_number", "time"}
+    data = verdicts[0].model_dump(mode="json", exclude={"answer_key", *note})
+    return data | {"notes": [feedback.model_dump(mode="json", include=note) for feedback in verdicts]}
 
 
 def _check(answer: Answer, verdict: Verdict, comment: str, citation_number: int | None) -> None:

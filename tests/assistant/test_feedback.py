@@ -1,4 +1,4 @@
-"""What users say of answers: kept, replaced, exported, and asked again by the installed command."""
+"""Verdicts on answers: stored, replaced, exported, and asked again by the installed command."""
 
 from __future__ import annotations
 
@@ -102,13 +102,11 @@ def test_what_cannot_be_kept_is_refused(store: FeedbackStore, answer: Answer, op
     assert list(store) == []
 
 
-def test_half_a_character_in_a_comment_does_not_lose_the_verdict(store: FeedbackStore, answer: Answer) -> None:
-    store.add(answer, "down", session="s\ud800", comment="bad \ud800 end")
+def test_no_session_is_stored_the_file_is_private_and_half_a_character_does_no_harm(
+    store: FeedbackStore, answer: Answer
+) -> None:
+    store.add(answer, "down", session="10.1.2.3 jane.doe\ud800", comment="bad \ud800 end")
     assert [kept.comment for kept in store] == ["bad ? end"]
-
-
-def test_no_name_is_kept_and_nobody_else_can_read_the_file(store: FeedbackStore, answer: Answer) -> None:
-    store.add(answer, "up", session="10.1.2.3 jane.doe")
     content = b"".join(path.read_bytes() for path in store.path.parent.iterdir())
     assert b"jane" not in content
     assert b"10.1.2.3" not in content
@@ -171,25 +169,22 @@ def test_where_feedback_is_kept_is_no_matter_of_answers() -> None:
     assert settings.settings_id == elsewhere.settings_id != AssistantSettings(top_k=3).settings_id
 
 
-def test_a_thumbs_up_makes_what_was_cited_the_gold(store: FeedbackStore, answer: Answer) -> None:
-    store.add(answer, "up", session="s", comment="just so")
-    (question,) = export_questions(store)
-    assert (question["kind"], question["gold_doc_ids"]) == ("feedback", [ROMOSOZUMAB])
-    assert question["gold_sentence"] == [citation.quote for citation in answer.citations]
-    assert [(note["verdict"], note["comment"]) for note in question["notes"]] == [("up", "just so")]
-
-
-def test_what_the_same_session_called_wrong_is_not_gold(store: FeedbackStore, answer: Answer) -> None:
+def test_after_a_thumbs_up_the_citations_are_gold_but_those_that_the_session_called_wrong(
+    store: FeedbackStore, answer: Answer
+) -> None:
     store.add(answer, "up", session="s")
-    store.add(answer, "up", session="other")
+    store.add(answer, "up", session="other", comment="just so")
     store.add(answer, "wrong_evidence", session="s", citation_number=2)
     ours, others = export_questions(store)
-    right = [citation.quote for citation in answer.citations if citation.number != 2]
-    assert ours["gold_sentence"] == right
+    assert ours["gold_sentence"] == [citation.quote for citation in answer.citations if citation.number != 2]
     assert others["gold_sentence"] == [citation.quote for citation in answer.citations]
+    assert (others["kind"], others["gold_doc_ids"]) == ("feedback", [ROMOSOZUMAB])
+    assert [(note["verdict"], note["comment"]) for note in others["notes"]] == [("up", "just so")]
 
 
-def test_no_gold_is_claimed_where_none_is_known(store: FeedbackStore, answer: Answer, refusal: Answer) -> None:
+def test_without_a_known_gold_a_question_is_unjudged_and_not_evaluated(
+    store: FeedbackStore, answer: Answer, refusal: Answer, tmp_path: Path
+) -> None:
     store.add(answer, "down", session="s")
     store.add(refusal, "down", session="s", comment="There is one: PMID 1.")
     for citation in answer.citations:
@@ -198,6 +193,10 @@ def test_no_gold_is_claimed_where_none_is_known(store: FeedbackStore, answer: An
     assert [(item["kind"], item["gold_doc_ids"], "gold_sentence" in item) for item in export_questions(store)] == [
         ("unjudged", [], False)
     ] * 3
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(item) + "\n" for item in export_questions(store)))
+    with pytest.raises(WrongUseError, match=r"no questions in .* but 3 unjudged"):
+        read_questions(path)
 
 
 def test_a_refusal_that_was_right_is_an_unanswerable_question(store: FeedbackStore, refusal: Answer) -> None:
@@ -249,16 +248,6 @@ def test_the_export_goes_to_standard_output_and_an_empty_one_is_an_error(
     unwritable = casecite("feedback", "export", "-o", "no/such/folder.jsonl", environment=environment)
     assert unwritable.returncode == 2
     assert "cannot write no/such/folder.jsonl" in unwritable.stderr
-
-
-def test_a_file_of_unjudged_questions_alone_cannot_be_evaluated(
-    store: FeedbackStore, answer: Answer, tmp_path: Path
-) -> None:
-    store.add(answer, "down", session="s")
-    path = tmp_path / "questions.jsonl"
-    path.write_text("".join(json.dumps(item) + "\n" for item in export_questions(store)))
-    with pytest.raises(WrongUseError, match=r"no questions in .* but 1 unjudged"):
-        read_questions(path)
 
 
 def test_filters_of_a_question_file_that_are_wrong_are_named_with_their_line(tmp_path: Path) -> None:

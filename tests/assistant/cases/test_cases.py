@@ -1,4 +1,4 @@
-"""The case table: what its cells say, what they leave empty, how it is written, and what a chat model may add."""
+"""The case table: its cells, its formats, and what a chat model may add."""
 
 from __future__ import annotations
 
@@ -129,12 +129,9 @@ def test_a_setting_is_where_the_patient_was_not_where_else_a_place_is_named(abst
     assert text(tabulate(abstract), "setting") == setting
 
 
-def test_a_laboratory_value_is_no_dose() -> None:
+def test_a_laboratory_value_is_not_a_dose_and_the_key_number_answers_the_question() -> None:
     row = tabulate("A man had a creatinine of 4.6 mg/dL and was given prednisolone 40 mg daily.")
     assert text(row, "intervention") == "prednisolone 40 mg daily"
-
-
-def test_the_key_number_answers_the_question_where_a_sentence_does() -> None:
     row = tabulate(CASE, question="What dose of acetylcysteine was given?")
     assert text(row, "key_number") == "He was treated with acetylcysteine 150 mg/kg for 3 days"
 
@@ -148,7 +145,7 @@ def test_an_answer_is_tabulated_by_its_cited_records_and_a_refusal_has_no_rows(d
     assert not demo_assistant.tabulate(demo_assistant.ask("What is the capital of France?")).rows
 
 
-def test_an_endless_sentence_is_not_looked_at() -> None:
+def test_an_endless_sentence_is_skipped() -> None:
     started = time.process_time()
     row = tabulate(f"{'he died of 5 mg and ' * 5_000}. A 46-year-old man had a rash.")
     assert text(row, "age") == "46-year-old"
@@ -168,7 +165,7 @@ HOSTILE = as_record(
 def test_a_csv_has_each_value_beside_its_sentence_and_no_formula() -> None:
     table = tabulate_cases([HOSTILE], load_reader())
     written = table.to_csv()
-    assert written.startswith("\ufeff")  # Excel takes UTF-8 for something else without
+    assert written.startswith("\ufeff")  # by which Excel recognises UTF-8
     headers, row = csv.reader(io.StringIO(written.removeprefix("\ufeff")))
     values = dict(zip(headers, row, strict=True))
     assert values["Title"] == '\'+cmd|" /C calc"!A0'
@@ -259,7 +256,7 @@ def test_when_the_model_fails_the_rules_fill_the_table_and_it_is_not_asked_again
     assert asked_again == 1
 
 
-def test_a_model_that_goes_on_after_its_row_is_not_listened_to(server: FaultyChatServer) -> None:
+def test_a_stream_of_a_model_is_closed_after_its_row(server: FaultyChatServer) -> None:
     server.behaviours = [never_ends('{"outcome": {"text": "recovered completely", "sentence": "e3"}} ')]
     assert text(fill(server).rows[0], "outcome") == "recovered completely"
 

@@ -101,10 +101,6 @@ def test_a_record_behind_the_tenth_counts_for_nothing() -> None:
     measured = measure_rankings({"tenth": {"a": 1}, "eleventh": {"a": 1}}, {"tenth": tenth, "eleventh": eleventh})
     assert (measured["tenth"]["hit@5"], measured["tenth"]["hit@10"], measured["tenth"]["mrr@10"]) == (0, 1, 0.1)
     assert set(measured["eleventh"].values()) == {0}
-
-
-def test_no_ranking_at_all_is_measured_as_zero() -> None:
-    assert set(measure_rankings({"q": {"a": 1}}, {})["q"].values()) == {0}
     assert measure_rankings({}, {"q": ["a"]}) == {}
 
 
@@ -164,12 +160,9 @@ def test_citations_are_measured_by_record_and_quotes_by_sentence() -> None:
     assert (measures["sentence_precision"], measures["sentence_recall"]) == (pytest.approx(1 / 3), 0.5)
 
 
-@pytest.mark.parametrize(("quotes", "answered"), [([(A, "x")], 1), ([], 0)], ids=["answered", "abstained"])
-def test_unanswerable_questions_count_only_in_abstention(quotes: list[Any], answered: int) -> None:
-    assert judge(make_question(gold={}), make_answer(*quotes)) == {"answered_unanswerable": answered}
-
-
-def test_an_answerable_question_that_was_not_answered_has_no_citations_to_measure() -> None:
+def test_questions_that_are_unanswerable_or_not_answered_have_only_the_measure_of_abstention() -> None:
+    assert judge(make_question(gold={}), make_answer((A, "x"))) == {"answered_unanswerable": 1}
+    assert judge(make_question(gold={}), make_answer()) == {"answered_unanswerable": 0}
     assert judge(make_question(gold_sentences=("x",)), make_answer()) == {"abstained_answerable": 1}
 
 
@@ -185,11 +178,6 @@ def test_intervals_are_the_same_every_time_and_hold_the_mean() -> None:
     assert estimate.high == pytest.approx(0.88, abs=0.03)
 
 
-def test_one_question_has_no_interval() -> None:
-    assert (estimate_mean([1.0]).low, estimate_mean([1.0]).high) == (None, None)
-    assert estimate_difference([0.0], [1.0]).p_value == 1
-
-
 def test_a_difference_is_paired() -> None:
     old, new = [0.0, 1.0] * 10, [1.0, 1.0] * 10
     difference = estimate_difference(old, new)
@@ -198,6 +186,8 @@ def test_a_difference_is_paired() -> None:
     assert difference == estimate_difference(old, new)
     same = estimate_difference(old, old)
     assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    single = estimate_difference([0.0], [1.0])
+    assert (single.low, single.high, single.p_value) == (None, None, 1)
 
 
 class ScriptedAssistant:
@@ -246,39 +236,33 @@ BETTER = ANSWERS | {"first?": make_answer((A, "5 mg"), query="first?")}
 
 def test_turns_are_asked_in_sequence_and_judged_each_by_itself() -> None:
     report, assistant = run_scripted(ANSWERS, make_set(CONVERSATION, (LOST,), (NEVER,)))
-    assert assistant.asked == [
-        ("first?", []),
-        ("then?", ["first?", "5 mg [1]"]),
-        ("lost?", []),
-        ("never?", []),
+    asked = [("first?", []), ("then?", ["first?", "5 mg [1]"]), ("lost?", []), ("never?", [])]
+    assert assistant.asked == asked
+    *turns, lost, never = report.rows
+    assert [(turn.gold_rank, turn.ranked_ids, turn.right_at_1, turn.cited_ids) for turn in turns] == [
+        (2, ("doi:b", "a"), False, ("doi:b",)),
+        (1, ("a", "doi:b"), True, ("a",)),
     ]
-    first, then, lost, never = report.rows
-    assert (first.gold_rank, first.ranked_ids, first.right_at_1, first.cited_ids) == (
-        2,
-        ("doi:b", "a"),
-        False,
-        ("doi:b",),
-    )
-    assert (then.gold_rank, then.ranked_ids, then.right_at_1, then.cited_ids) == (1, ("a", "doi:b"), True, ("a",))
     assert (lost.gold_rank, lost.right_in_answer, lost.abstained) == (None, False, True)
     assert (never.right_at_1, never.measures, never.ms) == (None, {"answered_unanswerable": 0}, 10)
-    assert [group.kind for group in report.groups] == [
-        "all",
-        "follow_up first",
-        "follow_up later",
-        "quantity",
-        "unanswerable",
-    ]
+    kinds = ["all", "follow_up first", "follow_up later", "quantity", "unanswerable"]
+    assert [group.kind for group in report.groups] == kinds
     overall = report.groups[0].measures
     assert (overall["hit@1"].value, overall["hit@1"].questions) == (pytest.approx(1 / 3, abs=1e-4), 3)
     assert overall["answered_unanswerable"].questions == 1
     assert report.warnings == ("questions without a gold record in the index, which count as missed: 1 (lost)",)
 
 
-def test_a_report_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_report_is_read_back_unchanged_and_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with pytest.raises(WrongUseError, match="no report at"):
+        read_report(path)
+    path.write_text('{"schema_version": 2}', "utf-8")
+    with pytest.raises(WrongUseError, match=r"is not a report of version 1: schema_version"):
+        read_report(path)
     report, _ = run_scripted(ANSWERS, make_set(CONVERSATION))
-    (tmp_path / "r.json").write_text(report.model_dump_json(), "utf-8")
-    assert read_report(tmp_path / "r.json") == report
+    path.write_text(report.model_dump_json(), "utf-8")
+    assert read_report(path) == report
 
 
 def test_reports_are_compared_question_by_question() -> None:
@@ -296,21 +280,6 @@ def test_reports_are_compared_question_by_question() -> None:
     assert comparison.groups[0].measures["hit@1"].value == 0
     shown = render_report(new.model_copy(update={"comparison": comparison}))
     assert "| answer in the first sentence quoted | 0.333 | 0.667 | +0.333 |" in shown
-
-
-def test_reports_on_other_questions_are_not_compared() -> None:
-    old, _ = run_scripted(ANSWERS, make_set(CONVERSATION))
-    new, _ = run_scripted(ANSWERS, make_set(CONVERSATION, sha256="2" * 64))
-    with pytest.raises(WrongUseError, match=r"questions are not those .* q.jsonl \(2{12}\) here, .* \(1{12}\) there"):
-        compare_reports(old, new)
-
-
-def test_what_is_no_report_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="no report at"):
-        read_report(tmp_path / "none.json")
-    (tmp_path / "r.json").write_text('{"schema_version": 2}', "utf-8")
-    with pytest.raises(WrongUseError, match=r"is not a report of version 1: schema_version"):
-        read_report(tmp_path / "r.json")
 
 
 def test_latency_is_by_nearest_rank() -> None:
@@ -419,10 +388,13 @@ def test_what_cannot_be_run_is_refused_before_anything_is_asked(
         evaluate_files(questions_path, **options)
 
 
-def test_an_old_report_on_other_questions_is_refused_before_anything_is_asked(
+def test_a_report_on_other_questions_is_not_compared_and_refused_before_anything_is_asked(
     questions_path: Path, tmp_path: Path
 ) -> None:
     old, _ = run_scripted(ANSWERS, make_set(CONVERSATION))
+    new, _ = run_scripted(ANSWERS, make_set(CONVERSATION, sha256="2" * 64))
+    with pytest.raises(WrongUseError, match=r"questions are not those .* q.jsonl \(2{12}\) here, .* \(1{12}\) there"):
+        compare_reports(old, new)
     (tmp_path / "old.json").write_text(old.model_dump_json(), "utf-8")
     with pytest.raises(WrongUseError, match="the questions are not those of the old report"):
         evaluate_files(questions_path, old_report_path=tmp_path / "old.json", index_dir=tmp_path / "none")

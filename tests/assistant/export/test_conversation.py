@@ -2,7 +2,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
-from zipfile import ZipFile
 
 import pytest
 from docx import Document
@@ -123,14 +122,13 @@ class TestNumbers:
     def test_evidence_names_its_section_and_reference(self):
         lines = docx_lines([FIRST, SECOND])
         assert "[1] Case: “He fell.”" in lines
-        assert "[1] “He slept.”" in lines  # which stands in no section
+        assert "[1] “He slept.”" in lines  # which is in no section
         assert "[2] “She was hot.”" in lines
 
-    def test_a_quoted_title_is_called_one(self):
         citation = Citation(number=1, record=FEVER, field="title", start=0, end=7, quote="A fever", url=None)
         assert "[1] Title: “A fever”" in docx_lines([make_answer("“A fever” [1]", (citation,))])
 
-    def test_a_number_that_is_no_citation_is_left_alone(self):
+    def test_a_number_that_is_no_citation_is_unchanged(self):
         assert "As in [9]" in docx_lines([make_answer("As in [9]"), FIRST])
 
     def test_both_formats_say_the_same(self, conversation):
@@ -154,17 +152,14 @@ class TestRealConversation:
                 assert f"“{citation.quote}” [{number}]" in lines
         assert all(DIGEST_NOTE in line for line in references)
 
-    def test_a_refusal_is_told_in_words_and_gives_no_evidence(self, conversation):
+    def test_a_refusal_has_no_evidence(self, conversation):
         lines = docx_lines(conversation)
         start = lines.index(QUESTIONS[2])
         assert lines[start + 1] == conversation[2].text
         assert lines[start + 2].startswith("No statement was found that could be cited")
         assert lines[start + 3] == QUESTIONS[3]
 
-    def test_one_asked_again_refers_to_the_same_number(self, conversation):
-        lines = docx_lines(conversation)
-        start = lines.index(QUESTIONS[3])
-        assert lines[start + 1].endswith(" [1]")
+        assert lines[start + 4].endswith(" [1]"), "a record that is cited again keeps its number"
 
 
 class TestRemarks:
@@ -190,10 +185,10 @@ class TestRemarks:
         assert "References" not in docx_lines([make_answer("These reports don't say.")])
         assert "References" not in conversation_to_markdown([make_answer("These reports don't say.")])
 
-    def test_nothing_to_export(self):
-        for export in (conversation_to_markdown, conversation_to_docx):
-            with pytest.raises(WrongUseError, match="ask a question first"):
-                export([])
+    @pytest.mark.parametrize("export", [conversation_to_markdown, conversation_to_docx])
+    def test_nothing_to_export(self, export):
+        with pytest.raises(WrongUseError, match="ask a question first"):
+            export([])
 
 
 class TestLinks:
@@ -210,16 +205,12 @@ class TestLinks:
         assert tuple(addresses) == self.ADDRESSES
         assert f"doi:{COUGH.doi} PMID 77" in text
 
-    def test_an_address_without_doi_or_pubmed_number(self):
+    def test_an_address_without_doi_or_pubmed_number_is_escaped(self):
         record = replace(FEVER, url="https://example.org/a?b=c>)![x](http://evil.example/p.png)")
-        _, addresses = shown(conversation_to_markdown([make_answer("Hot. [1]", (cite(1, record, "She was hot."),))]))
-        assert len(addresses) == 1
-        assert addresses[0].startswith("https://example.org/a?b=c%3E)!")
-
-    def test_an_address_does_not_lead_out_of_a_single_answer_either(self):
-        record = replace(FEVER, url="https://example.org/>)![x](http://evil.example/p.png)")
-        _, addresses = shown(make_answer("Hot. [1]", (cite(1, record, "She was hot."),)).to_markdown())
-        assert len(addresses) == 1
+        answer = make_answer("Hot. [1]", (cite(1, record, "She was hot."),))
+        for markdown in (conversation_to_markdown([answer]), answer.to_markdown()):
+            (address,) = shown(markdown)[1]
+            assert address.startswith("https://example.org/a?b=c%3E)!")
 
     def test_no_other_kind_of_address_is_linked(self):
         record = replace(FEVER, url="javascript:alert(1)")
@@ -243,9 +234,6 @@ class TestWord:
         assert (properties.author, properties.last_modified_by, properties.comments) == ("", "", "")
         assert abs((datetime.now(UTC) - properties.created).total_seconds()) < 60
 
-    def test_it_is_a_sound_zip(self):
-        assert ZipFile(BytesIO(conversation_to_docx([FIRST]))).testzip() is None
-
 
 hostile = st.text(
     alphabet=st.one_of(
@@ -256,7 +244,7 @@ hostile = st.text(
 
 class TestHostileText:
     @given(hostile, hostile, hostile)
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     def test_neither_format_breaks_or_shows_markup(self, title, sentence, question):
         record = replace(FEVER, title=title, abstract=sentence, sections=(Section(title, 0, len(sentence)),))
         citation = Citation(

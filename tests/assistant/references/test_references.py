@@ -102,19 +102,12 @@ class TestNames:
 
 
 class TestKeys:
-    def test_author_year_and_first_telling_word(self):
-        assert citation_keys([SMITH]) == ["smith2025bone"]
-
-    def test_the_same_key_gets_a_letter_and_no_two_are_alike(self):
-        records = [replace(SMITH, record_id=str(number)) for number in range(60)]
-        keys = citation_keys(records)
+    def test_repeated_keys_get_suffixes_and_all_are_unique(self):
+        titles = [*["Bone loss"] * 60, "Bonea loss"]
+        keys = citation_keys([replace(SMITH, record_id=str(n), title=title) for n, title in enumerate(titles)])
         assert keys[:3] == ["smith2025bone", "smith2025bonea", "smith2025boneb"]
-        assert len(set(keys)) == 60
-
-    def test_a_key_with_a_letter_does_not_meet_another_title(self):
-        titles = ["Bone loss", "Bonea loss", "Bone gain"]
-        keys = citation_keys([replace(SMITH, record_id=title, title=title) for title in titles])
-        assert len(set(keys)) == 3
+        assert keys[26:28] == ["smith2025bonez", "smith2025bonea2"]
+        assert len(set(keys)) == 61
 
     @pytest.mark.parametrize(
         ("changes", "key"),
@@ -204,17 +197,15 @@ class TestBibtex:
             ([], ["{ARISE Study Group}"], []),
         ]
 
-    def test_special_characters_are_commands_and_capitals_are_kept(self):
+    def test_special_characters_and_ligatures_are_escaped_and_capitals_are_kept(self):
         assert r"title = {{Bone \& joint: 5\% of \ensuremath{\alpha}-blockers under \$10?}}" in to_bibtex([SMITH])
-
-    def test_two_characters_do_not_become_one(self):
         title = "Vasculitis--cause or ``coincidence''?`"
         text = to_bibtex([replace(SMITH, title=title)])
         assert "-{}-" in text
         assert parse_bibtex(text)[0]["title"] == title
 
     @given(hostile_field, hostile_field, st.sampled_from(["10.1000/a_b", "10.1002/(sici)1<2::aid>3.0;2-x"]))
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_no_field_leads_out_of_its_entry(self, title, name, doi):
         record = replace(SMITH, title=title, authors=(name, "Ann Smith"), journal=name, volume=title, doi=doi)
         text = to_bibtex([record, BARE])
@@ -233,6 +224,7 @@ class TestRis:
         (entry,) = rispy.loads(text)
         assert text.startswith("TY  - JOUR\n")
         assert text.endswith("ER  - \n")
+        assert all(line[2:6] == "  - " for line in to_ris([SMITH, BARE]).splitlines() if line)
         assert entry == {
             "type_of_reference": "JOUR",
             "id": "smith2025bone",
@@ -250,12 +242,8 @@ class TestRis:
             "notes_abstract": "The fracture healed.",
         }
 
-    def test_nothing_stands_between_the_entries(self):
-        lines = to_ris([SMITH, BARE]).splitlines()
-        assert all(line[2:6] == "  - " for line in lines if line)
-
     @given(hostile_field, hostile_field)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_no_field_leads_out_of_its_entry(self, title, name):
         record = replace(SMITH, title=title, abstract=title, authors=(name,), journal=name, volume=title, pages=name)
         first, second = rispy.loads(to_ris([record, BARE]))
@@ -266,16 +254,17 @@ class TestRis:
 
 
 class TestStyles:
-    def test_ama(self):
-        assert format_references([SMITH], "ama") == [
+    @pytest.mark.parametrize(
+        ("style", "ending"),
+        [
+            ("ama", "1268-1272. doi:10.1000/xyz_1"),
+            ("vancouver", "1268–72. doi:10.1000/xyz_1 PubMed PMID: 123; PubMed Central PMCID: PMC45."),
+        ],
+    )
+    def test_every_field(self, style, ending):
+        assert format_references([SMITH], style) == [
             "Smith AM, van der Berg L, Jones KL Jr, ARISE Study Group. Bone & joint: 5% of α-blockers under $10? "
-            "J Bone Cases. 2025;9:1268-1272. doi:10.1000/xyz_1"
-        ]
-
-    def test_vancouver(self):
-        assert format_references([SMITH], "vancouver") == [
-            "Smith AM, van der Berg L, Jones KL Jr, ARISE Study Group. Bone & joint: 5% of α-blockers under $10? "
-            "J Bone Cases. 2025;9:1268–72. doi:10.1000/xyz_1 PubMed PMID: 123; PubMed Central PMCID: PMC45."
+            f"J Bone Cases. 2025;9:{ending}"
         ]
 
     @pytest.mark.parametrize(("style", "shown"), [("ama", 3), ("vancouver", 6)])
@@ -312,11 +301,9 @@ class TestStyles:
         )
         assert format_references([replace(record, **changes)], style) == [f"{text}. doi:10.1/a"]
 
-    @pytest.mark.parametrize("style", ["ama", "vancouver"])
-    def test_a_record_with_nothing_says_so(self, style):
-        assert format_references([BARE], style) == ["(no title in the record)."]
-
-    def test_a_pubmed_number_is_enough_to_find_it(self):
+    def test_a_bare_record_and_one_with_a_pubmed_number_alone(self):
+        assert format_references([BARE], "ama") == format_references([BARE], "vancouver")
+        assert format_references([BARE], "ama") == ["(no title in the record)."]
         record = replace(BARE, title="A cough", pmid="77", url="https://pubmed.ncbi.nlm.nih.gov/77/")
         assert format_references([record], "ama") == ["A cough. https://pubmed.ncbi.nlm.nih.gov/77/"]
         assert format_references([record], "vancouver") == ["A cough. PubMed PMID: 77."]
@@ -338,43 +325,32 @@ class TestStyles:
         (text,) = format_references([replace(BARE, title=title)], style)
         assert text in (title, f"{title}.")
 
-    def test_the_order_is_kept_and_nothing_is_folded(self):
-        titles = ["C", "A", "B", "A"]
-        texts = format_references([replace(SMITH, title=title, authors=()) for title in titles], "ama")
-        assert [text[0] for text in texts] == titles
-
-    def test_threads_do_not_mix_references(self):
+    def test_the_order_is_kept_and_threads_do_not_mix_references(self):
         records = [replace(SMITH, title=f"Title {number}", authors=()) for number in range(40)]
         expected = format_references(records, "ama")
+        assert all(text.startswith(f"Title {number}. ") for number, text in enumerate(expected))
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda record: format_references([record], "ama")[0], records))
         assert found == expected
 
     @given(hostile_field, hostile_field)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_hostile_fields_stay_on_one_line(self, title, name):
         record = replace(SMITH, title=title, authors=(name, "Ann Smith"), journal=name, volume=title, pages=name)
         for text in (*format_references([record], "ama"), *format_references([record], "vancouver")):
             assert len(text.splitlines()) == 1
 
 
-class TestMarks:
-    @pytest.fixture
-    def marked(self) -> Record:
-        return replace(SMITH, retracted=True, is_digest=True)
-
-    def test_every_format_has_them(self, marked):
-        both = f"{RETRACTED_NOTE}; {DIGEST_NOTE}"
-        (entry,) = rispy.loads(to_ris([marked]))
-        assert to_csl_json([marked])[0]["note"] == both
-        assert parse_bibtex(to_bibtex([marked]))[0]["note"] == both
-        assert entry["notes"] == [RETRACTED_NOTE, DIGEST_NOTE]
-        for style in ("ama", "vancouver"):
-            assert format_references([marked], style)[0].endswith(f" ({RETRACTED_NOTE}) ({DIGEST_NOTE})")
-
-    def test_a_digest_does_not_pass_for_the_published_abstract(self, marked):
-        (entry,) = rispy.loads(to_ris([marked]))
-        assert entry["notes_abstract"] == f"[{DIGEST_NOTE}] The fracture healed."
+def test_every_format_has_the_marks_of_a_record():
+    marked = replace(SMITH, retracted=True, is_digest=True)
+    both = f"{RETRACTED_NOTE}; {DIGEST_NOTE}"
+    (entry,) = rispy.loads(to_ris([marked]))
+    assert to_csl_json([marked])[0]["note"] == both
+    assert parse_bibtex(to_bibtex([marked]))[0]["note"] == both
+    assert entry["notes"] == [RETRACTED_NOTE, DIGEST_NOTE]
+    assert entry["notes_abstract"] == f"[{DIGEST_NOTE}] The fracture healed."
+    for style in ("ama", "vancouver"):
+        assert format_references([marked], style)[0].endswith(f" ({RETRACTED_NOTE}) ({DIGEST_NOTE})")
 
 
 def check_all_formats(records: list[Record]) -> None:
@@ -406,7 +382,7 @@ def test_the_demo_records_go_through_every_format():
 
 def test_real_records_go_through_every_format(shared_data: Path):
     records = read_records([shared_data / "cases" / "records.jsonl.gz"])
-    check_all_formats([item for item in records if isinstance(item, Record)][::12])
+    check_all_formats([item for item in records if isinstance(item, Record)][::36])
 
 
 def test_an_answer_gives_its_references(demo_assistant: Assistant):
