@@ -16,7 +16,7 @@ pins = json.loads(run.stdout)["dependencies"] if run.stdout else []
 audited = [pin for pin in pins if "vulns" in pin]
 flaws = [(pin["name"], pin["version"], flaw) for pin in audited for flaw in pin["vulns"]]
 for name, version, flaw in flaws:
-    print(f"{name} {version}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'no version yet'}")
+    print(f"{name} {version}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version yet'}")
 if not audited:
     why = pins[0]["skip_reason"] if pins else run.stderr.strip().rpartition("\n")[-1]
     print(f"NOT DONE: no advisories could be fetched ({why})")

@@ -33,16 +33,16 @@ FLAW = {
 
 @contextmanager
 def advise(flawed: str | None) -> Iterator[str]:
-    """A database of advisories that answers as osv.dev does, and knows a flaw of one package; gives its address."""
+    """The address of a database of advisories that answers as osv.dev does and knows a flaw of one package."""
 
     class Database(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told = json.dumps({"vulns": [FLAW]} if asked["package"]["name"] == flawed else {}).encode()
+            answer = json.dumps({"vulns": [FLAW]} if asked["package"]["name"] == flawed else {}).encode()
             self.send_response(200)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -67,7 +67,7 @@ def test_a_vulnerable_version_fails_the_audit() -> None:
     with advise("gradio") as address:
         run = audit_pins(address)
     assert run.returncode == 1
-    assert f"{FLAW['id']}, mended in 99.1" in run.stdout
+    assert f"{FLAW['id']}, fixed in 99.1" in run.stdout
     assert f"{count_pins()} pinned versions audited, 1 vulnerabilities known" in run.stdout
 
 
@@ -95,7 +95,7 @@ def test_an_audit_without_advisories_says_that_it_was_not_done() -> None:
         ("from xml.etree import ElementTree\nx = ElementTree.parse(input())\n", "S314"),
     ],
 )
-def test_what_bandit_is_told_to_leave_out_ruff_finds(code: str, rule: str) -> None:
+def test_ruff_finds_what_bandit_skips(code: str, rule: str) -> None:
     command = [Path(sys.executable).with_name("ruff"), "check", "--output-format=concise", "-"]
     command += ["--stdin-filename", "assistant/planted.py"]
     found = subprocess.run(command, cwd=ROOT, input=code, capture_output=True, check=False, text=True)

@@ -1,4 +1,4 @@
-"""What others run casecite by: the image, the compose file, the systemd unit, and the manual for them."""
+"""Deployment files: the image, the compose file, the systemd unit, and their manual."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_setting_that_is_named_is_one() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_systemd_takes_the_unit_and_finds_it_confined(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit_and_rates_it_confined(tmp_path: Path) -> None:
     unit = tmp_path / "casecite.service"
     unit.write_text(UNIT.replace(PROGRAM, str(Path(sys.executable).with_name("casecite"))), "utf-8")
     assert PROGRAM in UNIT
@@ -63,7 +63,7 @@ def test_every_service_of_the_compose_file_is_confined() -> None:
     assert all("mem_limit" in SERVICES[name] for name in ("app", "chroma", "index"))
 
 
-def test_the_page_is_reached_from_its_machine_alone_and_chroma_from_nowhere() -> None:
+def test_the_page_listens_on_loopback_only_and_chroma_is_not_published() -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["app"]["ports"])
     assert not any("ports" in service for name, service in SERVICES.items() if name != "app")
     networks = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["networks"]
@@ -75,7 +75,7 @@ def test_the_chroma_server_has_the_version_of_its_client() -> None:
     assert SERVICES["chroma"]["image"] == f"chromadb/chroma:{pinned}"
 
 
-def test_the_image_runs_as_nobody_in_particular_on_the_volume() -> None:
+def test_the_image_runs_without_privileges_on_the_volume() -> None:
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.+)$", last_stage, re.MULTILINE) == [USER]
     (volume,) = re.findall(r"^VOLUME (.+)$", last_stage, re.MULTILINE)

@@ -1,6 +1,6 @@
-"""Each part fails in turn: the answer is made from what is left, with a warning, or there is an error in words.
+"""Each part fails in turn: the answer comes from the parts that are left, with a warning, or an error explains why not.
 
-Real parts, and real faults: files that are removed or damaged, rights that are taken away, limits of the system.
+Real parts and real faults: files that are removed or damaged, missing permissions, limits of the system.
 """
 
 from __future__ import annotations
@@ -98,15 +98,7 @@ def invert(path: Path) -> None:
     path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
 
 
-def replace_bytes(path: Path, old: bytes, new: bytes) -> None:
-    """Change what stands in a file, in its place."""
-    content = path.read_bytes()
-    assert old in content
-    assert len(old) == len(new)
-    path.write_bytes(content.replace(old, new))
-
-
-def assert_found_by_words(answer: Answer) -> None:
+def assert_keyword_search_answers(answer: Answer) -> None:
     assert "22.1%" in answer.text
     assert answer.status == "answered"
     assert KEYWORDS_ONLY in answer.warnings[0]
@@ -131,11 +123,11 @@ def assert_found_by_words(answer: Answer) -> None:
         pytest.param(lambda folder: shutil.rmtree(graph(folder)), id="graph removed"),
     ],
 )
-def test_chroma_is_done_without(
+def test_answers_without_chroma(
     assistant: Assistant, index_dir: Path, spoil: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     spoil(index_dir)
-    assert_found_by_words(assistant.ask(BMD))
+    assert_keyword_search_answers(assistant.ask(BMD))
     refusal = assistant.ask(SILENT)
     assert refusal.text == ABSTAIN_SENTENCE
     assert KEYWORDS_ONLY in refusal.warnings[0]
@@ -184,7 +176,7 @@ def test_an_index_that_lacks_a_file_is_not_opened(index_dir: Path, is_removed: b
     tried="its files are removed while the assistant runs",
     happens="answers are as before; an assistant that starts says that the index is damaged",
 )
-def test_an_assistant_answers_on_without_the_files_of_the_words(assistant: Assistant, index_dir: Path) -> None:
+def test_a_running_assistant_answers_without_the_files_of_tantivy(assistant: Assistant, index_dir: Path) -> None:
     before = assistant.ask(LITHIUM)
     shutil.rmtree(live_build(index_dir) / "lexical")
     assert assistant.ask(LITHIUM).text == before.text
@@ -199,7 +191,10 @@ def test_an_assistant_answers_on_without_the_files_of_the_words(assistant: Assis
     happens="the record is not quoted: an error says whose text differs from what was built",
 )
 def test_a_figure_that_the_disk_has_changed_is_not_quoted(index_dir: Path) -> None:
-    replace_bytes(live_build(index_dir) / "records.sqlite", b"22.1%", b"26.1%")
+    path = live_build(index_dir) / "records.sqlite"
+    content = path.read_bytes()
+    assert b"22.1%" in content
+    path.write_bytes(content.replace(b"22.1%", b"26.1%"))
     with Assistant.open(index_dir) as assistant:
         with pytest.raises(NoIndexError, match=r"the text of doi:10.21037/acr-24-163 differs from what was built"):
             assistant.ask(BMD)
@@ -210,9 +205,15 @@ def test_a_figure_that_the_disk_has_changed_is_not_quoted(index_dir: Path) -> No
     tried="bits are flipped in the vectors that passages are scored by",
     happens="an error says whose vectors differ from what was built",
 )
-@pytest.mark.parametrize("damage", [b"\x00\x00\xc0\x7f", b"\x00\x00\x80\x7f", b"\x00\x00\x80\x60"])
-def test_vectors_that_are_none_score_nothing(index_dir: Path, damage: bytes) -> None:
-    """Not a number, infinite, and very large."""
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(b"\x00\x00\xc0\x7f", id="not a number"),
+        pytest.param(b"\x00\x00\x80\x7f", id="infinite"),
+        pytest.param(b"\x00\x00\x80\x60", id="very large"),
+    ],
+)
+def test_damaged_vectors_score_nothing(index_dir: Path, damage: bytes) -> None:
     with closing(sqlite3.connect(live_build(index_dir) / "chunk_vectors.sqlite")) as connection, connection:
         connection.execute("UPDATE vectors SET vectors = ? || substr(vectors, 5)", (damage,))
         connection.execute("UPDATE vectors SET vectors = CAST(vectors AS BLOB)")
@@ -253,9 +254,9 @@ def test_an_index_that_names_no_build_is_refused_and_healed(small_index_dir: Pat
 
 
 def ask_as_nobody(index_dir: Path, embedder: Path) -> tuple[list[str], tuple[str, ...], str]:
-    """What is found by a user who may only read, what is warned of, and what an update of theirs meets with."""
+    """The records and warnings of a search by a user with read permission only, and the error of their update."""
     take_settings({"CASECITE_EMBEDDER": str(embedder)})
-    open_index(index_dir).search("warm up: what nobody may import is imported now")
+    open_index(index_dir).search("warm up: import now what the other user may not read")
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -294,7 +295,7 @@ def ask_plainly(index_dir: Path, embedder: Path) -> list[str]:
 
 
 def ask_without_handles(index_dir: Path, embedder: Path) -> dict[str, Any]:
-    """What an index says that is opened, or asked, while the process may open no more files, and afterwards."""
+    """What opening and searching an index gives while the process may open no more files, and afterwards."""
     take_settings({"CASECITE_EMBEDDER": str(embedder)})
     running = open_index(index_dir)
     before = [passage.record.record_id for passage in running.search(QUESTION)]
@@ -327,10 +328,10 @@ def ask_without_handles(index_dir: Path, embedder: Path) -> dict[str, Any]:
 @pytest.mark.fault(
     part="file handles",
     tried="the process may open no more files",
-    happens="a running assistant answers on; one that starts says that too many files are open; after that all is well",
+    happens="a running assistant still answers; one that starts reports too many open files; later everything works",
 )
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts handles in /proc")
-def test_without_file_handles_there_is_an_error_in_words_and_no_leak(small_index: Build) -> None:
+def test_without_file_handles_the_error_says_so_and_none_leak(small_index: Build) -> None:
     found = call(ask_without_handles, small_index.index_dir, small_index.embedder)
     assert found["before"] == found["after"]
     assert len(found["asked"]) == len(found["before"])
@@ -362,7 +363,7 @@ def test_sixteen_threads_get_the_answers_of_one(demo_assistant: Assistant, index
 
 
 class ClockSet(datetime):
-    """A clock that is set: `now` is by so much off."""
+    """A clock that is set wrong by `offset`."""
 
     offset = timedelta()
 
@@ -395,15 +396,15 @@ def test_a_clock_that_jumps_changes_no_answer(
     assert verify_index(tmp_path / "index").is_sound
 
 
-# What casecite doctor says
+# casecite doctor
 
 
 def findings(index_dir: Path, llm: str | None = None) -> dict[str, Finding]:
-    """What is to be mended, by its subject."""
+    """The problems that casecite doctor finds, by subject."""
     return {found.subject: found for found in examine(index_dir, llm) if not found.is_ok}
 
 
-def test_the_doctor_finds_nothing_where_all_is_well(index_dir: Path) -> None:
+def test_the_doctor_finds_nothing_wrong_with_a_sound_index(index_dir: Path) -> None:
     assert findings(index_dir) == {}
 
 
@@ -479,10 +480,10 @@ def test_the_doctor_finds_what_is_wrong_with_an_index(index_dir: Path, damage: s
     spoil, subject, message = DAMAGES[damage]
     spoil(index_dir)
     found = findings(index_dir)
-    assert_tells(found, subject, message)
+    assert_reported(found, subject, message)
 
 
-def assert_tells(found: dict[str, Finding], subject: str, message: str) -> None:
+def assert_reported(found: dict[str, Finding], subject: str, message: str) -> None:
     assert re.search(message, found[subject].detail), found
     assert all("\n" not in finding.detail and "Traceback" not in finding.detail for finding in found.values())
 
@@ -509,23 +510,23 @@ def test_the_doctor_finds_what_is_wrong_around_an_index(
         found = findings(index_dir, "nowhere:model")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert_tells(found, "Chroma server", r"no Chroma server answers at http://127.0.0.1:9 \(start it")
-    assert_tells(found, "feedback", r"feedback cannot be kept in .*CASECITE_FEEDBACK_PATH")
-    assert_tells(found, "page", r"CASECITE_EDITORS names who has no login: eve \(add them to CASECITE_AUTH")
-    assert_tells(found, "disk", r"GB free at .*free some space")
-    assert_tells(found, "open files", r"a process may open 1000 \(raise the limit")
-    assert_tells(found, "chat model", "cannot be opened")
+    assert_reported(found, "Chroma server", r"no Chroma server answers at http://127.0.0.1:9 \(start it")
+    assert_reported(found, "feedback", r"feedback cannot be kept in .*CASECITE_FEEDBACK_PATH")
+    assert_reported(found, "page", r"CASECITE_EDITORS names who has no login: eve \(add them to CASECITE_AUTH")
+    assert_reported(found, "disk", r"GB free at .*free some space")
+    assert_reported(found, "open files", r"a process may open 1000 \(raise the limit")
+    assert_reported(found, "chat model", "cannot be opened")
     monkeypatch.setenv("CASECITE_AUTH", "ana:secret-word")
     monkeypatch.setenv("CASECITE_TOP_K", "many")
     found = findings(index_dir)
-    assert_tells(found, "page", r"CASECITE_AUTH: .*JSON")
-    assert_tells(found, "feedback", r"CASECITE_TOP_K: .* integer")
+    assert_reported(found, "page", r"CASECITE_AUTH: .*JSON")
+    assert_reported(found, "feedback", r"CASECITE_TOP_K: .* integer")
     assert "secret-word" not in str(found)
 
 
 @pytest.mark.fault(
     part="casecite doctor",
-    tried="a chat model that is silent, slow, or does not say a figure that it is told",
+    tried="a chat model that does not answer, is slow, or does not repeat a figure from its prompt",
     happens="a line that says which it is, with the seconds or the words",
 )
 def test_the_doctor_finds_a_chat_model_that_is_slow_or_lies(
@@ -533,18 +534,18 @@ def test_the_doctor_finds_a_chat_model_that_is_slow_or_lies(
 ) -> None:
     monkeypatch.setenv("CASECITE_LLM_BASE_URL", server.url)
     server.behaviours = [says("The patient took ", "75 mg.")]
-    assert_tells(findings(index_dir, "openai:any"), "chat model", r"told of 37\.5 mg.*'The patient took 75 mg\.'")
+    assert_reported(findings(index_dir, "openai:any"), "chat model", r"told of 37\.5 mg.*'The patient took 75 mg\.'")
     server.behaviours = [says("37.5 mg.")]
     assert "chat model" not in findings(index_dir, "openai:any")
     monkeypatch.setattr("assistant.cli.doctor.SLOW_S", 0.0)
-    assert_tells(findings(index_dir, "openai:any"), "chat model", r"took 0 s for one sentence \(try a smaller")
+    assert_reported(findings(index_dir, "openai:any"), "chat model", r"took 0 s for one sentence \(try a smaller")
     monkeypatch.setattr("assistant.cli.doctor.MODEL_WAIT_S", 0.2)
     server.behaviours = [hangs()]
-    assert_tells(findings(index_dir, "openai:any"), "chat model", r"said nothing in 0 s \(see that it runs")
+    assert_reported(findings(index_dir, "openai:any"), "chat model", r"said nothing in 0 s \(see that it runs")
 
 
 def examine_damaged_weights(folder: Path, index_dir: Path) -> dict[str, str]:
-    """What the doctor says where the packaged embedding model has other weights."""
+    """The problems that the doctor finds when the packaged embedding model has other weights."""
     (folder / "model").mkdir()
     (folder / "model/model.safetensors").write_bytes(b"other weights")
     spec = SimpleNamespace(submodule_search_locations=[str(folder)])
@@ -564,16 +565,16 @@ def examine_damaged_weights(folder: Path, index_dir: Path) -> dict[str, str]:
 def test_the_doctor_finds_damaged_weights(small_index: Build, tmp_path: Path) -> None:
     found = call(examine_damaged_weights, tmp_path, small_index.index_dir)
     assert found.keys() >= {"embedding model", "reader"}
-    told = r"embedding model in .* is damaged: SHA-256 \w+, should be 53aa5117.*pip install --force-reinstall"
-    assert re.search(told, found["embedding model"])
+    message = r"embedding model in .* is damaged: SHA-256 \w+, should be 53aa5117.*pip install --force-reinstall"
+    assert re.search(message, found["embedding model"])
 
 
 @pytest.mark.fault(
     part="casecite doctor",
-    tried="a part raises what nobody has thought of",
-    happens="a line that names the error; the other parts are looked at all the same",
+    tried="a part raises an unexpected error",
+    happens="a line that names the error; the other parts are still checked",
 )
-def test_the_doctor_survives_what_nobody_has_thought_of(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_survives_unexpected_errors(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Panic(BaseException):
         """As Chroma raises."""
 
@@ -584,14 +585,14 @@ def test_the_doctor_survives_what_nobody_has_thought_of(index_dir: Path, monkeyp
     monkeypatch.setattr("index.search.search.open_index", fail)
     found = findings(index_dir)
     assert found.keys() == {"embedding model", "index"}
-    assert_tells(found, "index", "Panic: out of cheese")
+    assert_reported(found, "index", "Panic: out of cheese")
 
 
 # Formats
 
 
 def assert_refused(index_dir: Path, tmp_path: Path, message: str) -> None:
-    """Whatever is done with the index but building it is refused in words, and changes nothing."""
+    """Every use of the index other than building it is refused with an explanation, and changes nothing."""
     before, source = read_files(index_dir), write_records(tmp_path / "more.jsonl", records_of(1, [99]))
     for use in (
         lambda: open_index(index_dir),
@@ -603,7 +604,7 @@ def assert_refused(index_dir: Path, tmp_path: Path, message: str) -> None:
         with pytest.raises(IndexMismatchError, match=message) as refused:
             use()
         assert refused.value.exit_code == 4
-    assert_tells(findings(index_dir), "index", message)
+    assert_reported(findings(index_dir), "index", message)
     assert read_files(index_dir) == before
 
 

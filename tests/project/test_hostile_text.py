@@ -58,20 +58,20 @@ from tests.support.page_server import (
     wait_for_answer,
 )
 
-# What a payload must not become: it is read from the output of the formats' own parsers.
 ODD = "a9\u200c\u200d\ufe0f\u0301\u20e3\u1ab0\u0645\u0928\u2764\u202e\n\u845b\ud800\ufdd0\u2029\U000e0100\U0001f600"
+# What the parsers of the formats may find in an export, whatever the data.
 HARMLESS_TAGS = {"p", "em", "strong", "h1", "h2", "h3", "ul", "ol", "li", "a", "br", ""}
 FORMULA_SIGNS = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
-def bury(text: str) -> str:
-    """Markup that is still there after eight readings, which is as deep as escaped markup is read."""
+def escape_deeply(text: str) -> str:
+    """Markup escaped once more than the eight times that the parser unescapes."""
     return text.replace("<", "&" + "amp;" * 7 + "lt;")
 
 
 def source_record(number: int, payload: str) -> dict[str, Any]:
     """A case with a payload in every field that can hold text; in two of three it has an identifier too."""
-    word, markup = "".join(payload.split()), bury(payload)
+    word, markup = "".join(payload.split()), escape_deeply(payload)
     return {
         "source_id": f"{payload} {number}",
         "title": f"Selenium rash {number} {markup}",
@@ -100,7 +100,7 @@ def write_records(path: Path, payloads: dict[str, str]) -> Path:
 
 
 def strings_of(value: Any) -> list[str]:
-    """Every text in JSON types, the names of fields too."""
+    """Every string in a JSON value, field names included."""
     if isinstance(value, dict):
         return [text for item in value.items() for text in strings_of(list(item))]
     if isinstance(value, list | tuple):
@@ -118,7 +118,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
 
 
 def raw_record(name: str) -> Record:
-    """A record as a program could make it: nothing was cleaned."""
+    """A record that a program made without cleaning its text."""
     payload = PAYLOADS[name]
     return Record(
         record_id=f"sha256:{name}",
@@ -164,7 +164,7 @@ class TestCharacters:
             pytest.param("one\n\ttwo", id="tab and line feed"),
         ],
     )
-    def test_what_a_script_needs_stays(self, text: str) -> None:
+    def test_characters_that_a_script_needs_are_kept(self, text: str) -> None:
         assert clean_text(text) == text
 
     @pytest.mark.parametrize(
@@ -181,10 +181,12 @@ class TestCharacters:
             ("tower", "d" + ("\u0301\u0302\u0303\u0308" * 60)[:MAX_ACCENTS] + "ose"),
         ],
     )
-    def test_what_deceives_is_gone_from_a_record(self, records: dict[str, Record], name: str, seen: str) -> None:
+    def test_deceptive_characters_are_removed_from_a_record(
+        self, records: dict[str, Record], name: str, seen: str
+    ) -> None:
         assert records[name].title == f"Selenium rash {list(PAYLOADS).index(name) + 1} {seen}"
 
-    def test_no_field_of_a_record_holds_any_of_it(self, records: dict[str, Record]) -> None:
+    def test_every_field_of_a_record_is_clean(self, records: dict[str, Record]) -> None:
         for record in records.values():
             json.dumps(record.to_dict(), ensure_ascii=False).encode()
             for text in strings_of(record.to_dict()):
@@ -198,10 +200,8 @@ class TestCharacters:
             for chunk in chunk_record(record):
                 assert record.abstract[chunk.start : chunk.end] == chunk.text
 
-    def test_a_record_that_was_written_and_is_read_again_is_the_same(
-        self, records: dict[str, Record], tmp_path: Path
-    ) -> None:
-        kept = [records[name] for name in (*CHARACTERS, *CELLS)]  # what was buried as markup is read once more
+    def test_a_written_record_is_read_back_unchanged(self, records: dict[str, Record], tmp_path: Path) -> None:
+        kept = [records[name] for name in (*CHARACTERS, *CELLS)]  # deeply escaped markup is unescaped once more
         path = tmp_path / "again.json"
         path.write_text(json.dumps([record.to_dict() for record in kept]), "utf-8")
         assert list(read_records([path])) == kept
@@ -209,7 +209,7 @@ class TestCharacters:
 
 @pytest.fixture(scope="module", params=["as read", "as made"])
 def all_records(request: pytest.FixtureRequest, records: dict[str, Record]) -> list[Record]:
-    """The records as they are read, and such as nothing was cleaned in."""
+    """The records as they are read, and records that were never cleaned."""
     return list(records.values()) if request.param == "as read" else [raw_record(name) for name in PAYLOADS]
 
 
@@ -372,7 +372,7 @@ class TestSheets:
 GROUPS = 20  # as many records as a list has
 ONE = "How much selenium did the woman of 25 take before her rash?"
 LIST = "Which reports describe a selenium rash?"
-SPEECHLESS = {"surrogates", "nul"}  # which no keyboard can type
+UNTYPABLE = {"surrogates", "nul"}  # no keyboard can type them
 
 
 def pack(payloads: dict[str, str], count: int) -> dict[str, str]:
@@ -383,7 +383,7 @@ def pack(payloads: dict[str, str], count: int) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    """On records with the payloads in every field, and one more with a word and a text that do not end."""
+    """An assistant on records with the payloads in every field, and one with an extremely long word and text."""
     folder = tmp_path_factory.mktemp("index")
     file = write_records(folder / "a\u202e<img src=x onerror=window.ran=1>.json", pack(PAYLOADS, GROUPS))
     endless = {
@@ -406,7 +406,7 @@ REJECTED = [
 
 
 def assert_clean(value: Any) -> None:
-    """JSON that can be sent, and no text in it with a character that only harms."""
+    """JSON that can be sent, with no harmful character in its texts."""
     json.dumps(value, ensure_ascii=False).encode()
     assert [text for text in strings_of(value) if clean_text(text) != text] == []
 
@@ -470,7 +470,7 @@ class TestPrograms:
     @staticmethod
     async def call_tools(assistant: Assistant) -> list[Any]:
         record = assistant.search("selenium rash", 1)[0].record
-        asked = " ".join(CHARACTERS[name] for name in CHARACTERS if name not in SPEECHLESS)
+        asked = " ".join(CHARACTERS[name] for name in CHARACTERS if name not in UNTYPABLE)
         async with Client(build_mcp(assistant, Traffic(4, 100))) as client:
             return [
                 await client.call_tool("ask_case_reports", {"question": LIST}),
@@ -479,7 +479,7 @@ class TestPrograms:
                 await client.call_tool("get_record", {"record_id": record.record_id}),
             ]
 
-    def test_nothing_steers_a_terminal(
+    def test_no_control_sequence_reaches_a_terminal(
         self, hostile: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         index = str(hostile.index.index_dir)
@@ -496,14 +496,14 @@ class TestPrograms:
             with pytest.raises(SystemExit) as ended:
                 main()
             assert ended.value.code in (code, 0)
-            told = "".join(capsys.readouterr())
-            assert len(told) > 20
-            assert clean_text(told).replace("\r", " ") == told
+            output = "".join(capsys.readouterr())
+            assert len(output) > 20
+            assert clean_text(output).replace("\r", " ") == output
 
 
 USERS = PageSettings(auth={"ed": SecretStr("one")}, editors=("ed",))
 OURS = "#heading, #chat, #evidence, #case-table, #corpus-map, #library, #outcome, #options, #report"
-# Every element that no part of our page is, every attribute that runs, every address that leads where no record does.
+# Elements that our page never uses, attributes that run code, and addresses of no record.
 FIND_FOREIGN = """(ours) => {
   const foreign = [...document.querySelectorAll(
     "iframe, object, embed, base:not([href='./']), form, math, audio, video, picture, any-tag, template, [srcset],"
@@ -530,14 +530,14 @@ def assert_harmless(page: Page) -> None:
     assert page.evaluate("document.querySelector('#chat, body').isConnected && document.title") == "casecite"
 
 
-def close_up(text: str) -> str:
-    """The cleaned text without white space, which the page lays out in its own way."""
+def without_space(text: str) -> str:
+    """The cleaned text without white space, which differs on the page."""
     return "".join(clean_text(text).split())
 
 
 def text_of(locator: Locator) -> str:
-    """All text of the elements, hidden text too, closed up."""
-    return close_up("".join(locator.all_text_contents()))
+    """All text of the elements, hidden text included, without white space."""
+    return without_space("".join(locator.all_text_contents()))
 
 
 class TestPage:
@@ -569,7 +569,7 @@ class TestPage:
             page.get_by_label(label, exact=True).click()
             expect(page.get_by_role("option")).to_have_count(len(names))
             shown = text_of(page.get_by_role("option"))
-            assert [name for name in names if close_up(name) not in shown] == []
+            assert [name for name in names if without_space(name) not in shown] == []
             page.get_by_label(label, exact=True).blur()
         assert_harmless(page)
 
@@ -579,27 +579,27 @@ class TestPage:
         shown = text_of(page.locator("#evidence .card"))
         for citation in expected.citations:
             record = citation.record
-            assert close_up(f"“{citation.quote}”") in answer
+            assert without_space(f"“{citation.quote}”") in answer
             parts = (record.title, record.journal, *record.authors[:6], record.volume, record.pages, *record.sources)
-            assert [part for part in parts if close_up(part or "") not in shown] == []
-            assert all(close_up(line) in shown for line in record.abstract.split("\n"))
-        assert sum(payload in shown for payload in map(close_up, PAYLOADS.values())) > len(PAYLOADS) // 2
+            assert [part for part in parts if without_space(part or "") not in shown] == []
+            assert all(without_space(line) in shown for line in record.abstract.split("\n"))
+        assert sum(payload in shown for payload in map(without_space, PAYLOADS.values())) > len(PAYLOADS) // 2
         open_part(page, "Report an error")
         page.get_by_label("What is wrong").click()
         expect(page.get_by_role("option")).to_have_count(1 + len(expected.citations))
         offered = text_of(page.get_by_role("option"))
-        assert all(close_up(f"[{item.number}]{item.quote[:60]}") in offered for item in expected.citations)
+        assert all(without_space(f"[{item.number}]{item.quote[:60]}") in offered for item in expected.citations)
         page.get_by_label("What is wrong").blur()
         assert_harmless(page)
 
     def check_questions(self, page: Page) -> None:
         """Questions that no report answers, shown with what was looked for and the nearest reports."""
-        typed = {name: payload for name, payload in PAYLOADS.items() if name not in SPEECHLESS}
+        typed = {name: payload for name, payload in PAYLOADS.items() if name not in UNTYPABLE}
         for said in pack(typed, 4).values():
             asked = f"Who won the football match {said}?"
             answer = ask(page, asked)
-            assert close_up(asked) in text_of(page.get_by_test_id("user").last)
-            assert close_up(asked) in text_of(page.locator("#evidence .asked"))
+            assert without_space(asked) in text_of(page.get_by_test_id("user").last)
+            assert without_space(asked) in text_of(page.locator("#evidence .asked"))
             expect(answer).to_contain_text("Nearest reports")
         ask(page, "What dose of valproate did the man of 71 with a tremor take?")
         assert LONG_WORD in text_of(page.locator("#evidence .evidence-group").last)
@@ -615,7 +615,7 @@ class TestPage:
         count = answers(page).count()
         dot.dispatch_event("click")
         wait_for_answer(page, count)
-        assert close_up(f"What was the outcome in “{record.title}”?") in text_of(page.get_by_test_id("user").last)
+        assert without_space(f"What was the outcome in “{record.title}”?") in text_of(page.get_by_test_id("user").last)
         assert_harmless(page)
 
     def check_table(self, page: Page, hostile: Assistant) -> None:
@@ -626,13 +626,13 @@ class TestPage:
         row = page.locator("#case-table tbody tr").first
         expect(row).to_be_visible(timeout=ANSWER_MS)
         shown = text_of(row)
-        assert any(close_up(record.authors[0]) in shown for record in records)
+        assert any(without_space(record.authors[0]) in shown for record in records)
         assert_harmless(page)
 
     def check_endpoints(self, page: Page) -> None:
-        """What programs get of the same server, whatever they send."""
+        """The endpoints of the same server, with hostile arguments."""
         said = " ".join(CHARACTERS.values())
-        journal = " ".join(text for name, text in CHARACTERS.items() if name not in SPEECHLESS)
+        journal = " ".join(text for name, text in CHARACTERS.items() if name not in UNTYPABLE)
         no_filters = (None, None, None, None, False)
         found = self.call(page, "ask", LIST, *no_filters, None)
         assert len(found["citations"]) == GROUPS
@@ -661,8 +661,8 @@ class TestPage:
         open_tab(page, "Library")
         shown = text_of(page.locator("#library"))
         overview = describe_library(hostile.index.current())
-        assert all(close_up(name) in shown for name in list(overview.journals)[:10])
-        assert close_up("a<img src=x onerror=window.ran=1>.json") in shown
+        assert all(without_space(name) in shown for name in list(overview.journals)[:10])
+        assert without_space("a<img src=x onerror=window.ran=1>.json") in shown
         upload = json.dumps([source_record(900, CELLS["formula"]), *REJECTED[:9], REJECTED[-1]]).encode()
         names = ["<img src=x onerror=window.ran=1>.json", "a\u202egnp.json", "=1+1.csv", "..%2f..%2fetc%2fpasswd.json"]
         files = [{"name": name, "mimeType": "text/html", "buffer": upload} for name in names]
@@ -678,7 +678,7 @@ class TestPage:
     def test_text_of_a_chat_model_is_text(
         self, open_page: OpenPage, serve_page: ServePage, hostile: Assistant, server: FaultyChatServer
     ) -> None:
-        """It quotes a record's payloads, adds some of its own, and at last fails with more of them."""
+        """It quotes a record's payloads, adds its own, then fails with an error that contains more."""
         quote = hostile.ask(ONE).citations[0].quote
         server.behaviours = [says(f"{quote} [e1]\n", *PAYLOADS.values(), " [e1]"), refuses(400, ELEMENTS["img"])]
         with Assistant.open(hostile.index.index_dir, llm="openai:m", llm_base_url=server.url) as writing:
@@ -701,8 +701,8 @@ class TestPage:
         page.set_content(f"<title>casecite</title><div id=case-table>{render_table(table)}</div>")
         shown = text_of(page.locator("body"))
         for record in read:
-            assert close_up(record.title or "") in shown
-            assert close_up(record.authors[0]) in shown
+            assert without_space(record.title or "") in shown
+            assert without_space(record.authors[0]) in shown
         assert_harmless(page)
         page.close()
         assert elsewhere == []
