@@ -1,1 +1,1 @@
-"""Records to a finished build: read, deduplicate, index, embed, verify, publish."""
+"""Records to a finished build: read, deduplicate, embed, write, verify, publish."""

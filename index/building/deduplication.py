@@ -1,4 +1,4 @@
-"""Which records are the same report, and what one record says where several were."""
+"""Find the records of the same report, and merge them into one record."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from typing import Any
 from index.ingest.identifiers import find_landing_page, hash_content, name_content, name_record
 from index.types import Record
 
-# Letters and digits of a title or an abstract by which a report may be recognised; shorter ones name many reports
+# Fewest letters and digits of a title or an abstract that identify a report; shorter ones belong to many reports
 # ("Lithium toxicity", "No abstract available").
 MIN_TITLE_CHARS = 20
 MIN_ABSTRACT_CHARS = 100
-# An abstract is recognised by its beginning, which a copy that is cut off still has.
+# An abstract is identified by its beginning, which a truncated copy still has.
 START_CHARS = 200
-# How many of the words of the shorter of two texts stand in the longer one, if both are of one report
+# Smallest share of the words of the shorter text that are in the longer one, if both are of one report
 # (`benchmarks/measure_identity.py`).
 MIN_SHARED_WORDS = 0.8
 MIN_SHARED_TITLE = 0.6
-MIN_WORDS = 10  # fewer stand in any long abstract
-# A copy that is cut off keeps at most so much of the text, and ends like the text does there, but for a mark of so
-# many characters: "(ABSTRACT TRUNCATED AT 250 WORDS)".
+MIN_WORDS = 10  # fewer words are in any long abstract
+# A truncated copy has at most this share of the text, and may end with a mark of at most so many characters:
+# "(ABSTRACT TRUNCATED AT 250 WORDS)".
 MAX_CUT_SHARE = 0.95
 MAX_CUT_MARK_CHARS = 40
 
-CACHED_TEXTS = 64  # a record's are compared several times in a row
+CACHED_TEXTS = 64  # the texts of a record are compared several times in a row
 
 _SIGNS = re.compile(r"[\W_]+")
 _LANDING_PAGES = ("https://doi.org/", "https://pubmed.ncbi.nlm.nih.gov/")
-_IDS = ("pmid", "doi", "pmcid")  # the one that is given to one report alone comes first
-# A Greek letter alone, which some sources write as its name; "μ" is rather a unit.
+_IDS = ("pmid", "doi", "pmcid")  # most reliable first: no two reports share a PMID
+# A single Greek letter, which some sources spell out; "μ" is more often a unit.
 _GREEK_LETTER = re.compile("(?<![α-ω])[α-λν-ω](?![α-ω])")
 _FILE_NAME = re.compile(r".*\.\w{1,8}|<stdin>")
 
 
 def identity_keys(record: Record) -> list[str]:
-    """What a record can be recognised by: its ids, its title, and how its abstract begins."""
+    """The keys by which a record is found: its ids, its title, and the beginning of its abstract."""
     keys = [f"{name}:{value}" for name in _IDS if (value := getattr(record, name))]
-    title, start = _squeeze(record.title or ""), _squeeze(record.abstract[: 4 * START_CHARS])[:START_CHARS]
+    title, start = (
+        _letters_and_digits(record.title or ""),
+        _letters_and_digits(record.abstract[: 4 * START_CHARS])[:START_CHARS],
+    )
     if len(title) >= MIN_TITLE_CHARS:
         keys.append(f"title:{_digest(title)}")
     if len(start) >= MIN_ABSTRACT_CHARS:
@@ -53,25 +56,25 @@ def identity_keys(record: Record) -> list[str]:
 
 
 def possible_keys(name: str) -> list[str]:
-    """The identity keys that a user may mean by a name: an id of a record or of its source, a bare DOI or number."""
+    """The identity keys that a user may mean by a name: an id of a record or its source, a bare DOI or PMID."""
     return [name, name.lower(), f"doi:{name.lower()}", f"pmid:{name}", f"pmcid:{name.upper()}"]
 
 
 def same_reports(record: Record, candidates: Sequence[Record]) -> list[Record]:
-    """Those of some records that share an identity key with a record which are the same report as it is.
+    """The candidates (records that share an identity key with `record`) that are the same report as it.
 
-    They may be several, where one has the DOI and another the PubMed number. Of those that only the text tells, and of
-    those that cannot all be one report, the nearest is taken.
+    There may be several: one has the DOI, another the PubMed number. Of candidates that match by text alone, and of
+    candidates that cannot all be one report, the most similar is chosen.
     """
     same = [known for known in candidates if is_same_report(known, record)]
     if any(_have_same_ids(*pair) is False for pair in combinations(same, 2)):  # a DOI that several reports share
-        same = [known for known in same if _have_same_pmid(known, record) or _tell_the_same(known, record)]
+        same = [known for known in same if _have_same_pmid(known, record) or _texts_agree(known, record)]
     if len(same) < 2:
         return same
     chosen: list[Record] = []
     for known in sorted(same, key=partial(_nearness, record), reverse=True):
-        is_told_by_text = _have_same_ids(known, record) is None
-        if not (chosen and is_told_by_text) and all(_have_same_ids(known, other) is not False for other in chosen):
+        matches_by_text = _have_same_ids(known, record) is None
+        if not (chosen and matches_by_text) and all(_have_same_ids(known, other) is not False for other in chosen):
             chosen.append(known)
     return chosen
 
@@ -79,23 +82,21 @@ def same_reports(record: Record, candidates: Sequence[Record]) -> list[Record]:
 def is_same_report(first: Record, second: Record) -> bool:
     """Whether two records that share an identity key are one report.
 
-    The same PubMed number is enough, and so is the same DOI, unless the PubMed numbers differ or title and abstract
-    both tell of something else: the reports of a supplement may share one. Without an identifier that both give, title
-    and abstract must agree.
+    The same PubMed number is enough. So is the same DOI, unless the PubMed numbers differ, or title and abstract both
+    differ: the reports of a supplement may share a DOI. Without an identifier in both, title and abstract must agree.
     """
     same_ids = _have_same_ids(first, second)
     if same_ids is None:
-        return _tell_the_same(first, second)
-    return same_ids and (_have_same_pmid(first, second) or not _tell_of_others(first, second))
+        return _texts_agree(first, second)
+    return same_ids and (_have_same_pmid(first, second) or not _texts_differ(first, second))
 
 
 def merge_records(known: Record, new: Record) -> Record:
-    """One record of two of the same report: what the one that leads says, and where it says nothing, the other.
+    """Merge two records of the same report: the fields of the leading record, and those it lacks from the other.
 
-    A file corrects what came before it, a database what it gave itself; other databases complete it, and lead where
-    their text is fuller. A text that is cut off never takes the place of the whole one, nor a digest that of the
-    abstract. Sources and ids of both stay; what was retracted once stays retracted. If `new` brings nothing, the result
-    equals `known`.
+    The new record leads if it comes from a file, or from the same database as the known one; another database only adds
+    missing fields, unless its text is fuller. A truncated text never replaces the whole one, nor a digest the abstract.
+    Sources and ids of both are kept, and so is a retraction. If `new` adds nothing, the result equals `known`.
     """
     lead, other = (new, known) if _leads(new, known) else (known, new)
     doi, pmid = lead.doi or other.doi, lead.pmid or other.pmid
@@ -118,13 +119,13 @@ def merge_records(known: Record, new: Record) -> Record:
 
 
 def is_news(known: Record, merged: Record) -> bool:
-    """Whether a merged record says more than the known one; the name of one more file alone is no news."""
+    """Whether a merged record differs from the known one by more than the name of another source file."""
     new_sources = set(merged.sources) - set(known.sources)
     return merged != replace(known, sources=merged.sources) or not all(map(_is_file, new_sources))
 
 
 def is_change(known: Record, new: Record) -> bool:
-    """Whether a record that brings news is a known one as it is now, not the same report from elsewhere."""
+    """Whether a record with news is a newer version of the known one, not the same report from another source."""
     names = {new.record_id, new.source_id} - {None}
     has_same_id = _have_same_ids(known, new) or not names.isdisjoint(
         {known.source_id, *known.other_ids, known.record_id}
@@ -137,84 +138,85 @@ def _have_same_pmid(first: Record, second: Record) -> bool:
 
 
 def _nearness(record: Record, known: Record) -> tuple[bool, bool, bool, bool, float]:
-    """What orders the records that may be the same report as another: ids, then text, then a source's own number."""
+    """Sort key of the candidates for a record: by ids, then text, then the source's own id."""
     return (
         _have_same_pmid(known, record),
         bool(_have_same_ids(known, record)),
-        _squeeze(known.abstract) == _squeeze(record.abstract),
+        _letters_and_digits(known.abstract) == _letters_and_digits(record.abstract),
         known.source_id is not None and known.source_id == record.source_id,
         shared_words(known.abstract, record.abstract),
     )
 
 
 def _have_same_ids(first: Record, second: Record) -> bool | None:
-    """Whether the surest identifier that both give is the same; None if there is none."""
+    """Whether the most reliable identifier that both have is the same; None if there is none."""
     pairs = ((getattr(first, name), getattr(second, name)) for name in _IDS)
     return next((one == other for one, other in pairs if one and other), None)
 
 
-def _tell_the_same(first: Record, second: Record) -> bool:
-    """Whether title and abstract of two records are those of one report."""
+def _texts_agree(first: Record, second: Record) -> bool:
+    """Whether title and abstract of two records show that they are one report."""
     agrees = _titles_agree(first, second)
-    one, other = _squeeze(first.abstract), _squeeze(second.abstract)
+    one, other = _letters_and_digits(first.abstract), _letters_and_digits(second.abstract)
     if one == other:
         return agrees or len(one) >= MIN_ABSTRACT_CHARS
-    if not agrees or _are_numbered_apart(first, second) or not _share_words(first, second):
+    if not agrees or _are_numbered_apart(first, second) or not _abstracts_agree(first, second):
         return False
     has_same_number = first.source_id is not None and first.source_id == second.source_id
     is_cut = _is_cut(first.abstract, second.abstract) or _is_cut(second.abstract, first.abstract)
     return has_same_number or is_cut or _figures_agree(first.abstract, second.abstract)
 
 
-def _tell_of_others(first: Record, second: Record) -> bool:
-    """Whether two records of one DOI are two reports all the same; a digest, or a few words, cannot tell."""
-    is_long = min(len(_squeeze(first.abstract)), len(_squeeze(second.abstract))) >= MIN_ABSTRACT_CHARS
+def _texts_differ(first: Record, second: Record) -> bool:
+    """Whether title and abstract of two records with one DOI differ; digests and short texts do not count."""
+    is_long = (
+        min(len(_letters_and_digits(first.abstract)), len(_letters_and_digits(second.abstract))) >= MIN_ABSTRACT_CHARS
+    )
     can_tell = is_long and first.is_digest == second.is_digest
-    return can_tell and not _titles_agree(first, second) and not _share_words(first, second)
+    return can_tell and not _titles_agree(first, second) and not _abstracts_agree(first, second)
 
 
 def _are_numbered_apart(first: Record, second: Record) -> bool:
-    """Whether one source gave two records different numbers of its own, and no others; it knows why."""
+    """Whether one source gave two records different ids of its own, and they have no other ids."""
     has_ids = any(getattr(record, name) for record in (first, second) for name in _IDS)
     is_one_source = first.sources[:1] == second.sources[:1]
     return is_one_source and not has_ids and None is not first.source_id != second.source_id is not None
 
 
 def _titles_agree(first: Record, second: Record) -> bool:
-    """Whether one title has most of the words of the other; one that is missing contradicts none."""
+    """Whether one title has most of the words of the other; a missing title agrees with any."""
     if not first.title or not second.title:
         return True
     return shared_words(first.title, second.title) >= MIN_SHARED_TITLE
 
 
 def _figures_agree(first: str, second: str) -> bool:
-    """Whether one text has all figures of the other: another age or dose may be another patient's."""
+    """Whether one text has all numbers of the other: another age or dose may mean another patient."""
     one, other = ({word for word in _words(text) if any(map(str.isdigit, word))} for text in (first, second))
     return one <= other or other <= one
 
 
-def _share_words(first: Record, second: Record) -> bool:
-    if min(len(_words(first.abstract)), len(_words(second.abstract))) < MIN_WORDS:
-        return False
-    return shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
+def _abstracts_agree(first: Record, second: Record) -> bool:
+    is_long = min(len(_words(first.abstract)), len(_words(second.abstract))) >= MIN_WORDS
+    return is_long and shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
 
 
 def _leads(new: Record, known: Record) -> bool:
-    """Whether a record takes over from a known one of the same report, which then fills its gaps."""
+    """Whether the new record's fields take precedence over the known one's."""
     if known.is_digest != new.is_digest:
         return known.is_digest
     if _is_cut(new.abstract, known.abstract):
         return False
     if _is_cut(known.abstract, new.abstract):
         return True
-    if known.sections and not new.sections and _squeeze(known.abstract) == _squeeze(new.abstract):
+    if known.sections and not new.sections and _letters_and_digits(known.abstract) == _letters_and_digits(new.abstract):
         return False
     return new.sources[:1] == known.sources[:1] or all(map(_is_file, new.sources[:1]))
 
 
 def _is_cut(part: str, whole: str) -> bool:
-    """Whether a text is the beginning of another one, perhaps with a mark at its end that says that it is cut."""
-    part, whole = _squeeze(part), _squeeze(whole)
+    """Whether a text is the beginning of another one, possibly followed by a truncation mark."""
+    part, whole = _letters_and_digits(part), _letters_and_digits(whole)
     if len(part) > MAX_CUT_SHARE * len(whole):
         return False
     differing = (place for place, (one, other) in enumerate(zip(part, whole, strict=False)) if one != other)
@@ -223,13 +225,13 @@ def _is_cut(part: str, whole: str) -> bool:
 
 
 def _choose_id(known: Record, best: str) -> str:
-    """The best name, unless the known record could go by it and does not, because it is taken."""
+    """The best id, unless the known record could have it and does not, because it is taken."""
     could_be = name_record(known.doi, known.pmid) or name_content(known.title, known.abstract)
     return known.record_id if could_be == best else best
 
 
 def _choose_url(lead: Record, other: Record) -> str | None:
-    """An address that a source gave, rather than one that was made of an identifier."""
+    """A URL that a source gave, not one that was derived from an identifier."""
     return next((part.url for part in (lead, other) if part.url and not part.url.startswith(_LANDING_PAGES)), None)
 
 
@@ -240,18 +242,18 @@ def _given(lead: Record, other: Record, name: str) -> Any:
 
 def _other_ids(merged: Record, *parts: Record) -> tuple[str, ...]:
     ids = [name for part in parts for name in (*part.other_ids, part.record_id, part.source_id) if name]
-    # A report of a supplement that goes by another name than its DOI leaves that to the one that does.
+    # A report of a supplement without its DOI as id leaves that id to the report that has it.
     own = {merged.record_id, merged.source_id, name_record(merged.doi, None)}
     return tuple(name for name in dict.fromkeys(ids) if name not in own)
 
 
 def _is_file(source: str) -> bool:
-    """Whether a source is the name of a file, as it is where the file does not say which database it is from."""
+    """Whether a source is a file name, which it is if the file does not name a database."""
     return _FILE_NAME.fullmatch(source) is not None
 
 
 def shared_words(first: str, second: str) -> float:
-    """The share of the words of the shorter of two texts that stand in the longer one, 0 to 1."""
+    """The share of the words of the shorter of two texts that are in the longer one, 0 to 1."""
     shorter, longer = sorted((_words(first), _words(second)), key=len)
     return len(shorter & longer) / len(shorter) if shorter else 0.0
 
@@ -262,8 +264,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 @lru_cache(CACHED_TEXTS)
-def _squeeze(text: str) -> str:
-    """The letters and digits of a text, in one case, without accents, Greek letters by their names."""
+def _letters_and_digits(text: str) -> str:
+    """The letters and digits of a text: case-folded, without accents, Greek letters spelled out."""
     return _SIGNS.sub("", _fold(text))
 
 
@@ -271,12 +273,12 @@ def _fold(text: str) -> str:
     folded = text.casefold()
     if folded.isascii():
         return folded
-    decomposed = _GREEK_LETTER.sub(_letter_name, unicodedata.normalize("NFKD", folded))
+
+    def spell_out(letter: re.Match[str]) -> str:
+        return unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda")
+
+    decomposed = _GREEK_LETTER.sub(spell_out, unicodedata.normalize("NFKD", folded))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
-
-
-def _letter_name(letter: re.Match[str]) -> str:
-    return unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda")
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Embedding on the machines of a Ray cluster, through Ray Data: the same vectors, made by more processors."""
+"""Embed on the machines of a Ray cluster, through Ray Data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 Embed = Callable[[Iterable[Step], Embedder, Callable[[int], None]], Iterator[tuple[Step, dict[str, Vectors]]]]
-"""What embeds the steps of a build, in their order: `index.building.indexing.embed_ahead`, or one made here."""
+"""Embeds the steps of a build, in order: `index.building.indexing.embed_ahead`, or what `embed_with_ray` returns."""
 
 LOCAL, AUTO = "local", "auto"
 CONNECT_TIMEOUT_S = 10
@@ -34,9 +34,11 @@ _REASON = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception): .+)", re.MULTILINE)
 
 
 def embed_with_ray(address: str, folder: Path) -> Embed:
-    """What embeds on the Ray cluster at `address`, or on one that is started for the build on this machine (`local`).
+    """Embed on the Ray cluster at `address`, or on one that is started for the build on this machine (`local`).
 
-    The steps wait in `folder` until they are embedded, so memory does not grow with their number.
+    The steps wait in `folder` until they are embedded, so memory does not grow with their number. A worker embeds the
+    same batches as `embed_ahead`, but on one thread and perhaps another processor, so the last bits of a vector may
+    differ from those that this process would compute (docs/experiments/building.md, "Vectors of Ray workers").
 
     Raises:
         WrongUseError: Ray is not installed.
@@ -67,7 +69,7 @@ def _embed_steps(
 
 
 def _write_steps(steps: Iterable[Step], folder: Path) -> tuple[list[str], list[str]]:
-    """The files of all steps, and of those with texts that need a vector."""
+    """The files of all steps, and of those with texts to embed."""
     files, new = [], []
     for number, step in enumerate(steps):
         path = folder / str(number)
@@ -88,11 +90,11 @@ def _chunk_ids(step: Step) -> list[str]:
 
 @contextmanager
 def _connection(address: str) -> Iterator[None]:
-    """A connection to the cluster. Ray reports its use to nobody; what goes wrong is said in the error.
+    """A connection to the cluster, without Ray's usage reports.
 
     Raises:
         WrongUseError: no cluster answers.
-        BuildFailedError: what was asked of it failed.
+        BuildFailedError: a Ray task failed.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -106,7 +108,7 @@ def _connection(address: str) -> Iterator[None]:
         reason = (_REASON.findall(str(error)) or str(error).splitlines())[-1].removeprefix("RuntimeError: ")
         raise BuildFailedError(
             f"embedding with Ray failed: {reason}; the index in use is unchanged",
-            remedy="mend that and build again, or unset CASECITE_RAY_ADDRESS",
+            remedy="fix that and build again, or unset CASECITE_RAY_ADDRESS",
         ) from error
     finally:
         ray.shutdown()
@@ -128,7 +130,7 @@ def _connect(address: str) -> None:
 
 
 def _check_somebody_listens(address: str) -> None:
-    """Ray itself would wait without end."""
+    """`ray.init` would wait for ever."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
@@ -140,7 +142,7 @@ def _check_somebody_listens(address: str) -> None:
 def _embed_files(files: Sequence[str], identity: EmbedderIdentity) -> Iterator[Vectors]:
     """The vectors of the texts of each step, in the order of the steps.
 
-    A worker that dies is replaced, and what it had not finished is embedded again.
+    A worker that dies is replaced, and its unfinished step is embedded again.
     """
     import ray
     from ray.data import ActorPoolStrategy, DataContext
@@ -175,7 +177,7 @@ def _read_texts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 class _StepEmbedder:
-    """Embeds the texts of one step after another, in a process of its own on any of the machines."""
+    """A worker process on any machine of the cluster that embeds one step after another."""
 
     def __init__(self, identity: EmbedderIdentity) -> None:
         try:
@@ -191,6 +193,6 @@ class _StepEmbedder:
         return pyarrow.table({"vectors": [self._embed(texts).tobytes() for texts in batch["texts"].to_pylist()]})
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
-        """In the parts that one process embeds together: they decide about the last bits."""
+        """In the same parts as `embed_ahead`, so that batches are the same."""
         parts = [texts[start : start + CHUNKS_A_PART] for start in range(0, len(texts), CHUNKS_A_PART)]
         return np.concatenate([self._embedder.embed_documents(part) for part in parts])

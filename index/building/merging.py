@@ -1,4 +1,4 @@
-"""Input to the records of a build: what is new, what repeats, completes or corrects, and what is no record."""
+"""Take input into the records of a build: add new records, merge those of the same report, list rejected input."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ class Tally:
 
 
 class Intake:
-    """Takes raw records one at a time into the records of a build; memory does not grow with their number."""
+    """Adds raw records one at a time to `records`, and writes the lists of rejected and merged input to `build_dir`.
+
+    Memory does not grow with their number.
+    """
 
     def __init__(self, build_dir: Path, records: RecordStore) -> None:
-        """Take the folder for the lists of what was rejected and merged, and the records to begin with."""
         self.tally = Tally()
         self._records = records
         self._rejected_file = (build_dir / REJECTED_FILE).open("w", encoding="utf-8")
@@ -58,10 +60,10 @@ class Intake:
         self._merged_file.close()
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove the records that go by these ids.
+        """Remove the records with these ids.
 
         Raises:
-            WrongUseError: no record goes by one of them, or several do.
+            WrongUseError: no record has one of them, or several have it.
         """
         for name in names:
             found = [record.record_id for record, _ in self._records.find(possible_keys(name))]
@@ -72,14 +74,29 @@ class Intake:
             self._records.delete(found[0])
             self.tally.removed += 1
 
+    def copy(self, record: Record) -> None:
+        """Add a record of an earlier build as it is."""
+        self._records.put(record, chunk_record(record), identity_keys(record))
+        self.tally.unchanged += 1
+
     def take(self, item: RawRecord | Rejection) -> None:
-        """Take one piece of input."""
+        """Add one piece of input: as a new record, merged into known ones, or to the list of rejected input."""
         if isinstance(item, Rejection):
             self._reject(item)
-        elif isinstance(parsed := parse_record(item), Rejection):
+            return
+        parsed = parse_record(item)
+        if isinstance(parsed, Rejection):
             self._reject(parsed)
+            return
+        known = same_reports(parsed, [record for record, _ in self._records.find(identity_keys(parsed))])
+        merged = reduce(merge_records, [*known, parsed])
+        if not known:
+            self.tally.added += 1
+            self._put(parsed)
+        elif len(known) == 1 and not is_news(known[0], merged):
+            self._count_repeat(known[0], item)
         else:
-            self._take_record(parsed, item)
+            self._replace(known, merged, parsed, item)
 
     def _reject(self, rejection: Rejection) -> None:
         self.tally.rejected_count += 1
@@ -87,20 +104,7 @@ class Intake:
             self.tally.rejected.append(rejection)
         _write_line(self._rejected_file, rejection.to_dict())
 
-    def _take_record(self, record: Record, raw: RawRecord) -> None:
-        found = [before for before, _ in self._records.find(identity_keys(record))]
-        known = same_reports(record, found)
-        if not known:
-            self._put(record)
-            self.tally.added += 1
-            return
-        merged = reduce(merge_records, [*known, record])
-        if len(known) == 1 and not is_news(known[0], merged):
-            self._repeat(known[0], raw)
-        else:
-            self._join(merged, known, record, raw)
-
-    def _repeat(self, known: Record, raw: RawRecord) -> None:
+    def _count_repeat(self, known: Record, raw: RawRecord) -> None:
         if self._records.has_arrived(known.record_id):
             self.tally.duplicates += 1
             self._note("duplicate", known.record_id, raw)
@@ -108,19 +112,19 @@ class Intake:
             self.tally.unchanged += 1
             self._records.mark_arrived(known.record_id)
 
-    def _join(self, merged: Record, known: Sequence[Record], record: Record, raw: RawRecord) -> None:
-        has_arrived = any(self._records.has_arrived(before.record_id) for before in known)
+    def _replace(self, known: Sequence[Record], merged: Record, record: Record, raw: RawRecord) -> None:
+        has_arrived = any(self._records.has_arrived(earlier.record_id) for earlier in known)
         if not has_arrived and len(known) == 1 and is_change(known[0], record):
             self.tally.changed += 1
         else:
             self.tally.merged += 1
             self._note("merged", merged.record_id, raw)
-        for before in known:
-            self._records.delete(before.record_id)
+        for earlier in known:
+            self._records.delete(earlier.record_id)
         self._put(merged)
 
     def _put(self, record: Record) -> None:
-        """Store a record under an id of its own: the reports of a supplement may share a DOI."""
+        """Store a record under a unique id: the reports of a supplement may share a DOI."""
         names = (record.record_id, name_record(None, record.pmid), name_content(record.title, record.abstract))
         free = next(name for name in names if name and self._records.get(name) is None)
         record = replace(record, record_id=free)

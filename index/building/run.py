@@ -1,24 +1,23 @@
-"""One build: the folder that it fills, the build that it starts from, and its verification."""
+"""One build: the folder that it fills, the earlier build that it reuses, its verification and publication."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
 from index.building.distributed import embed_with_ray
-from index.building.indexing import Stores, embed_ahead, plan_steps
+from index.building.indexing import EarlierBuild, Stores, embed_ahead, plan_steps
 from index.building.merging import Intake
-from index.embedding.embedder import Embedder, load_embedder
+from index.building.provenance import Origin
+from index.embedding.embedder import load_embedder
 from index.errors import BuildFailedError
 from index.ingest.chunking import WINDOW_CHARS
 from index.progress import Progress
-from index.search.snapshot import Snapshot
 from index.settings import IndexSettings
-from index.storage.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, seal_files
+from index.storage.layout import MERGED_FILE, RECORDS_FILE, REJECTED_FILE, IndexLayout, seal_files
 from index.storage.manifest import Manifest
 from index.storage.record_store import RecordStore
 from index.storage.vector_store import VectorStore, collection_name, seal_vectors
@@ -26,65 +25,151 @@ from index.types import BuildReport
 
 SELF_RECALL_SAMPLE = 50
 # Nearest neighbours are approximate: in a sound store of a few hundred thousand chunks up to one in forty does not find
-# itself (docs/experiments/storage.md, "Chunks that are not found"). In one with mixed up or missing vectors hardly any
-# do.
+# itself (docs/experiments/storage.md, "Chunks that are not found"). With mixed up or missing vectors hardly any do.
 MIN_SELF_RECALL = 0.8
 SAME_VECTOR = 0.999
-# A chunk that is deleted stays in the graph of neighbours as a knot that is passed over. With more of them than this
-# share of the chunks the graph is made anew.
+# A deleted chunk stays in the nearest-neighbour graph as a tombstone node. If their share of the chunks would exceed
+# this, the graph is built again.
 MAX_DEAD_SHARE = 0.2
 RECORDS_A_DELETION = 1_000
 
 
 class BuildRun:
-    """Fills a build folder. With a build before, what is the same in both is taken from it."""
+    """A build in an empty folder.
 
-    def __init__(self, build_dir: Path, settings: IndexSettings, previous: Snapshot | None, progress: Progress) -> None:
-        """Take an empty folder, and the build that is updated."""
+    With `update_of` it starts with the records of that build, and with copies of its stores where that is worthwhile.
+    Vectors of unchanged text are taken from `vectors_of`, by default the same build.
+    """
+
+    def __init__(
+        self,
+        layout: IndexLayout,
+        build_dir: Path,
+        settings: IndexSettings,
+        progress: Progress,
+        update_of: EarlierBuild | None,
+        vectors_of: EarlierBuild | None,
+    ) -> None:
+        self._layout = layout
         self._build_dir = build_dir
         self._settings = settings
-        self._previous = previous
         self._progress = progress
+        self._earlier = update_of
+        self._vectors_of = vectors_of or update_of
         ray = settings.ray_address
         self._embed_steps = embed_with_ray(ray, build_dir / "steps") if ray else embed_ahead
-        self._records = RecordStore.create(
-            build_dir / RECORDS_FILE, previous.build_dir / RECORDS_FILE if previous else None
-        )
-        self._intake = Intake(build_dir, self._records)
-        self._outdated_count = 0  # records of the build before that are gone or say something else now
+        self._opened = ExitStack()
+        if self._vectors_of:
+            self._opened.callback(self._vectors_of.close)
+        copy_of = update_of.build_dir / RECORDS_FILE if update_of else None
+        self._records = RecordStore.create(build_dir / RECORDS_FILE, copy_of)
+        self._opened.callback(self._records.close)
+        self.intake = Intake(build_dir, self._records)
+        self._opened.callback(self.intake.close)
+        self._outdated_count = 0  # records of the earlier build that are gone or have changed
         self._dead_chunks = 0
         self._embedded = 0
 
-    def build(self, fill: Callable[[Intake], None], sources: Sequence[str]) -> Manifest:
-        """Read, index, embed and verify; the build is complete but for its manifest, which is returned.
+    def close(self) -> None:
+        """Release files and connections."""
+        self._opened.close()
 
-        Where the build before holds all this already, its manifest is returned.
+    def has_changes(self) -> bool:
+        """Whether this differs from the build that it updates; True without one."""
+        if self._earlier is None:
+            return True
+        self._outdated_count, written_count = self._records.compare(self._earlier.build_dir / RECORDS_FILE)
+        return bool(self._outdated_count or written_count or self.intake.tally.rejected_count)
+
+    def embed_and_write(self) -> None:
+        """Embed new text, and write the lexical index, abbreviations and vectors of the records taken in."""
+        self.intake.close()
+        self._progress("loading the embedding model", 0, None)
+        self._embedder = load_embedder(self._settings.embedder)
+        vectors_of = self._vectors_of if self._vectors_of and self._vectors_of.fits(self._embedder) else None
+        base = self._choose_base(vectors_of)
+        collection = collection_name(self._build_dir.name)
+        copy_of = base.build_dir if base else None
+        self._stores = Stores.create(self._build_dir, collection, self._settings.chroma_url, copy_of)
+        self._opened.callback(self._stores.close)
+        if base:
+            self._dead_chunks = base.manifest.dead_chunks + self._delete_outdated(base)
+        records = self._records.written() if base else iter(self._records)
+        total, done = self._records.count_chunks(only_written=base is not None), 0
+
+        def report(count: int) -> None:
+            nonlocal done
+            done += count
+            self._progress("embedding chunks", done, total)
+
+        for step, vectors in self._embed_steps(plan_steps(records, vectors_of), self._embedder, report):
+            self._stores.add(step, vectors)
+            self._embedded += len(step.texts)
+
+    def _choose_base(self, fitting: EarlierBuild | None) -> EarlierBuild | None:
+        """The build to copy the stores of, if updating copies is better than starting with empty ones."""
+        if self._earlier is None or fitting is None or fitting.manifest.chroma_url or self._settings.chroma_url:
+            return None
+        earlier = self._earlier.manifest
+        dead_share = earlier.dead_chunks / earlier.chunk_count + self._outdated_count / earlier.record_count
+        return self._earlier if dead_share <= MAX_DEAD_SHARE else None
+
+    def _delete_outdated(self, base: EarlierBuild) -> int:
+        """Delete changed and removed records from the copied stores; the number of their chunks."""
+        count = 0
+        outdated = (found for name in self._records.outdated() if (found := base.records.get(name)))
+        while group := list(islice(outdated, RECORDS_A_DELETION)):
+            self._stores.delete(group)
+            count += sum(len(chunks) for _, chunks in group)
+        return count
+
+    def verify(self) -> None:
+        """Compare the number of entries in each store, and search for a sample of chunks by their own vectors.
+
+        Raises:
+            BuildFailedError: entries are missing, or too few of the chunks are found.
         """
-        with closing(self._records):
-            with closing(self._intake):
-                fill(self._intake)
-            if self._previous and not self._differs(self._previous):
-                return self._previous.manifest
-            self._progress("loading the embedding model", 0, None)
-            embedder = load_embedder(self._settings.embedder)
-            self._index(embedder)
-            manifest = self._manifest(sources, embedder)
+        records, chunks, stores = len(self._records), self._records.count_chunks(), self._stores
+        counts = (len(stores.lexical), records), (len(stores.chunk_vectors), records), (len(stores.vectors), chunks)
+        problems = [f"{found} entries where {expected} were written" for found, expected in counts if found != expected]
+        if problem := problems[0] if problems else check_self_recall(self._records, stores.vectors):
+            remedy = "build again; the index in use is unchanged"
+            raise BuildFailedError(f"the build did not verify: {problem}", remedy=remedy)
+
+    def publish(self, origin: Origin) -> None:
+        """Sync all files, write the manifest, and make this the live build. Nothing can be written afterwards."""
+        origin = origin.added_to(self._earlier.manifest if self._earlier else None, self._records)
+        manifest = Manifest(
+            build_id=self._build_dir.name,
+            created_at=datetime.now(UTC),
+            record_count=len(self._records),
+            chunk_count=self._records.count_chunks(),
+            rejected_count=self.intake.tally.rejected_count,
+            digest_count=self._records.count_digests(),
+            dead_chunks=self._dead_chunks,
+            embedder=self._embedder.identity,
+            window_chars=WINDOW_CHARS,
+            collection=collection_name(self._build_dir.name),
+            chroma_url=self._settings.chroma_url,
+            sources=tuple(origin.sources),
+            columns=dict(origin.columns),
+            removed=tuple(origin.removed),
+            versions={name: version(name) for name in ("casecite", "chromadb", "sentence-transformers", "tantivy")},
+        )
+        self.close()
         if not self._settings.chroma_url:
             seal_vectors(self._build_dir / "vectors")
-        return manifest.model_copy(update={"files": seal_files(self._build_dir)})
+        files = seal_files(self._build_dir)
+        self._layout.publish(self._build_dir, manifest.model_copy(update={"files": files}))
 
-    def _differs(self, previous: Snapshot) -> bool:
-        self._outdated_count, written_count = self._records.compare(previous.build_dir / RECORDS_FILE)
-        return bool(self._outdated_count or written_count or self._intake.tally.rejected_count)
-
-    def report(self, manifest: Manifest, seconds: float) -> BuildReport:
-        """What became of the input, as the user gets it."""
-        tally, build_dir = self._intake.tally, self._build_dir.with_name(manifest.build_id)
+    def report(self, live: Manifest, seconds: float) -> BuildReport:
+        """What became of the input, and how large the live build is now."""
+        tally, build_dir = self.intake.tally, self._build_dir.with_name(live.build_id)
         return BuildReport(
-            build_id=manifest.build_id,
+            build_id=live.build_id,
             index_dir=str(self._settings.index_dir),
-            record_count=manifest.record_count,
-            chunk_count=manifest.chunk_count,
+            record_count=live.record_count,
+            chunk_count=live.chunk_count,
             added=tally.added,
             changed=tally.changed,
             unchanged=tally.unchanged,
@@ -99,90 +184,10 @@ class BuildRun:
             seconds=round(seconds, 3),
         )
 
-    def _index(self, embedder: Embedder) -> None:
-        base = self._reusable_build(embedder)
-        collection = collection_name(self._build_dir.name)
-        copy_of = base.build_dir if base else None
-        stores = Stores.create(self._build_dir, collection, self._settings.chroma_url, copy_of)
-        try:
-            if base:
-                self._dead_chunks = base.manifest.dead_chunks + _delete_outdated(self._records, base, stores)
-            self._embed(embedder, stores, only_written=base is not None)
-            self._verify(stores)
-        finally:
-            stores.close()
 
-    def _reusable_build(self, embedder: Embedder) -> Snapshot | None:
-        """The build before, if copies of its files are a better start than none."""
-        previous = self._previous
-        if previous is None or previous.manifest.chroma_url or self._settings.chroma_url:
-            return None
-        then = previous.manifest
-        if then.embedder != embedder.identity or then.window_chars != WINDOW_CHARS:
-            return None
-        dead_share = then.dead_chunks / then.chunk_count + self._outdated_count / then.record_count
-        return previous if dead_share <= MAX_DEAD_SHARE else None
-
-    def _embed(self, embedder: Embedder, stores: Stores, *, only_written: bool) -> None:
-        records = self._records.written() if only_written else iter(self._records)
-        total = self._records.count_chunks(only_written=only_written)
-        done = 0
-
-        def report(count: int) -> None:
-            nonlocal done
-            done += count
-            self._progress("embedding chunks", done, total)
-
-        for step, vectors in self._embed_steps(plan_steps(records, self._previous, embedder), embedder, report):
-            stores.add(step, vectors)
-            self._embedded += len(step.texts)
-
-    def _verify(self, stores: Stores) -> None:
-        """Compare the stores' counts, and look how many of a sample of chunks find themselves."""
-        records, chunks = len(self._records), self._records.count_chunks()
-        parts = (stores.lexical, records), (stores.chunk_vectors, records), (stores.vectors, chunks)
-        for found, expected in ((len(part), count) for part, count in parts):
-            if expected != found:
-                raise _not_verified(f"{found} entries where {expected} were written")
-        sample = [chunks[0].chunk_id for _, chunks in self._records.sample(SELF_RECALL_SAMPLE)]
-        if (found := count_self_recall(stores.vectors, sample)) < MIN_SELF_RECALL * len(sample):
-            raise _not_verified(f"of {len(sample)} chunks {found} find themselves")
-
-    def _manifest(self, sources: Sequence[str], embedder: Embedder) -> Manifest:
-        before = self._previous.manifest.sources if self._previous else ()
-        return Manifest(
-            build_id=self._build_dir.name,
-            created_at=datetime.now(UTC),
-            record_count=len(self._records),
-            chunk_count=self._records.count_chunks(),
-            rejected_count=self._intake.tally.rejected_count,
-            digest_count=self._records.count_digests(),
-            dead_chunks=self._dead_chunks,
-            embedder=embedder.identity,
-            window_chars=WINDOW_CHARS,
-            collection=collection_name(self._build_dir.name),
-            chroma_url=self._settings.chroma_url,
-            sources=tuple(dict.fromkeys([*before, *sources])),
-            versions={name: version(name) for name in ("casecite", "chromadb", "sentence-transformers", "tantivy")},
-        )
-
-
-def _delete_outdated(records: RecordStore, base: Snapshot, stores: Stores) -> int:
-    """Take out of copied stores what a record says no more; how many chunks that were."""
-    count = 0
-    outdated = (found for name in records.outdated() if (found := base.get_chunks(name)))
-    while group := list(islice(outdated, RECORDS_A_DELETION)):
-        stores.delete(group)
-        count += sum(len(chunks) for _, chunks in group)
-    return count
-
-
-def count_self_recall(vectors: VectorStore, chunk_ids: Sequence[str]) -> int:
-    """How many of those chunks are found by their own vectors."""
-    stored = vectors.vectors(chunk_ids).values()
-    return sum(similarity >= SAME_VECTOR for vector in stored for _, similarity in vectors.query(vector, 1))
-
-
-def _not_verified(reason: str) -> BuildFailedError:
-    remedy = "build again; the index in use is unchanged"
-    return BuildFailedError(f"the build did not verify: {reason}", remedy=remedy)
+def check_self_recall(records: RecordStore, vectors: VectorStore) -> str | None:
+    """What is wrong with the search for a sample of chunks by their own vectors, if anything."""
+    sample = [chunks[0].chunk_id for _, chunks in records.sample(SELF_RECALL_SAMPLE)]
+    stored = vectors.vectors(sample).values()
+    found = sum(similarity >= SAME_VECTOR for vector in stored for _, similarity in vectors.query(vector, 1))
+    return None if found >= MIN_SELF_RECALL * len(sample) else f"of {len(sample)} chunks {found} find themselves"

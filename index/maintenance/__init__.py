@@ -1,1 +1,1 @@
-"""What an index needs between builds: it is verified, healed, exported, watched over and cleared of what is old."""
+"""Maintenance of a built index: verify, repair, export, watch folders, remove old builds."""

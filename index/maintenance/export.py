@@ -1,9 +1,8 @@
-"""The records of an index as JSONL, from which the same index can be built again."""
+"""Export the records of an index as JSONL, from which the same index can be built again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -12,14 +11,12 @@ from index.progress import Progress, no_progress
 from index.search.search import open_index
 from index.search.snapshot import Snapshot
 from index.storage.layout import replacing
-from index.storage.read_errors import explaining_read_errors
-from index.types import Record
 
 
 def export_records(output: str | Path, index_dir: str | Path | None = None, progress: Progress | None = None) -> int:
-    """Write every record of an index to a file, a JSON object a line; how many there are.
+    """Write every record of an index to a file, one JSON object a line; the number of records.
 
-    The fields are those of `Record.to_dict`, the order is that of the index. The file is replaced when it is complete.
+    Fields are those of `Record.to_dict`, in the order of the index. The file is replaced when it is complete.
 
     Raises:
         NoIndexError: there is no index, or it is damaged.
@@ -36,19 +33,13 @@ def export_records(output: str | Path, index_dir: str | Path | None = None, prog
 
 
 def write_records(build: Snapshot, stream: IO[str], progress: Progress) -> int:
-    """Write every record of a build, a JSON object a line; how many there are.
+    """Write every record of a build, one JSON object a line; the number of records.
 
     Raises:
         NoIndexError: the build is damaged.
     """
     count = 0
-    for count, record in enumerate(_read_records(build), start=1):
+    for count, (record, _) in enumerate(build.iter_records(), start=1):
         stream.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
         progress("exporting records", count, build.manifest.record_count)
     return count
-
-
-def _read_records(build: Snapshot) -> Iterator[Record]:
-    with explaining_read_errors(build.build_dir):
-        for record, _ in build.iter_records():
-            yield record

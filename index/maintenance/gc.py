@@ -1,4 +1,4 @@
-"""What an index keeps beside its live build, and what is freed when that goes."""
+"""Remove all builds of an index but the live one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from index.storage.manifest import read_manifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearReport:
-    """What was removed: the ids of the builds, and how many files and bytes they were."""
+    """What was removed: build ids, and how many files and bytes they had."""
 
     index_dir: str
     builds: tuple[str, ...]
@@ -31,10 +31,10 @@ class ClearReport:
 def clear_index(
     index_dir: str | Path | None = None, progress: Progress | None = None, *, wait: bool = False
 ) -> ClearReport:
-    """Remove all builds but the live one, with what killed builds left behind, on a Chroma server too.
+    """Remove all builds but the live one, and what killed builds left behind, on a Chroma server too.
 
-    A question that still runs on an earlier build fails. Nothing is removed while the live build is damaged, as what
-    is left may be of use.
+    A question that still runs on an earlier build fails. Nothing is removed while the live build is damaged, because
+    the other builds may be needed to repair it.
 
     Raises:
         NoIndexError: there is no index, or it is damaged.
@@ -60,6 +60,6 @@ def clear_index(
 
 
 def measure_folder(folder: Path) -> tuple[int, int]:
-    """How many files a folder holds, and their bytes."""
+    """The number of files in a folder, and their bytes."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return len(sizes), sum(sizes)

@@ -1,4 +1,4 @@
-"""Whether an index is what was built: every file, the counts, and a sample of the vectors that finds itself."""
+"""Check that an index is as it was built: the digest of every file, counts, and search for a sample of vectors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from index.building.run import MIN_SELF_RECALL, SELF_RECALL_SAMPLE, count_self_recall
+from index.building.run import check_self_recall
 from index.errors import IndexMismatchError, NoIndexError
-from index.maintenance.repair import find_build, plan_healing
+from index.maintenance.repair import find_build, plan_repair
 from index.progress import Progress, no_progress
 from index.settings import index_settings
 from index.storage.chunk_vectors import ChunkVectors
@@ -26,11 +26,11 @@ from index.storage.vector_store import VectorStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """What was found out about an index.
+    """The result of a verification.
 
-    `findings` say what is wrong with it; there are none if it is sound, or else `remedy` says what to do. `notes` say
-    what is wrong with other builds that are kept, on which no answer depends. `file_count`, `record_count` and
-    `chunk_count` are what the build should hold, None where nothing tells that any more.
+    `findings` are the problems of the live build, and `remedy` says what to do about them; a sound build has neither.
+    `notes` are problems of other builds, on which no answer depends. `file_count`, `record_count` and `chunk_count` are
+    what the build should hold, None if its manifest and the copy are lost.
     """
 
     index_dir: str
@@ -81,7 +81,7 @@ def verify_index(index_dir: str | Path | None = None, progress: Progress | None 
 
 
 def _check_name(layout: IndexLayout, state: BuildState) -> list[Damage]:
-    """Whether the file that says which build is live says so."""
+    """Whether CURRENT names the build."""
     if layout.live_build() == state.build_dir:
         return []
     problem = "names no build" if layout.current_file.exists() else "is missing"
@@ -89,36 +89,39 @@ def _check_name(layout: IndexLayout, state: BuildState) -> list[Damage]:
 
 
 def _check_contents(build_dir: Path, manifest: Manifest, damage: Sequence[Damage]) -> Iterator[Damage]:
-    """What is wrong with the parts whose files are as they were built."""
+    """What is wrong with the content of parts whose files are unchanged."""
     damaged = {finding.part.partition("/")[0] for finding in damage}
     for part, count, expected in _list_counts(build_dir, manifest):
         if part not in damaged and (problem := _compare_count(build_dir, count, expected)):
             damaged.add(part)
             yield damage_of(part, problem)
-    if not damaged & {"vectors", RECORDS_FILE} and (problem := _check_self_recall(build_dir, manifest)):
-        yield damage_of("vectors", problem)
+    if damaged & {"vectors", RECORDS_FILE}:
+        return
+    with (
+        closing(RecordStore.open(build_dir / RECORDS_FILE)) as records,
+        closing(_open_vectors(build_dir, manifest)) as vectors,
+    ):
+        if problem := check_self_recall(records, vectors):
+            yield damage_of("vectors", problem)
 
 
 def _list_counts(build_dir: Path, manifest: Manifest) -> Iterator[tuple[str, Callable[[], int], int]]:
-    """The parts, how many entries each has, and how many it should have."""
-
-    def count_vectors() -> int:
-        with closing(_open_vectors(build_dir, manifest)) as vectors:
-            return len(vectors)
+    """The parts, a function that counts the entries of each, and how many it should have."""
 
     def count_chunks() -> int:
         with closing(RecordStore.open(build_dir / RECORDS_FILE)) as records:
             return records.count_chunks()
 
-    def count_rows(kind: type[RecordStore | ChunkVectors], name: str) -> int:
-        with closing(kind.open(build_dir / name)) as rows:
-            return len(rows)
+    def count_rows(part: RecordStore | ChunkVectors | VectorStore) -> int:
+        with closing(part):
+            return len(part)
 
-    yield RECORDS_FILE, lambda: count_rows(RecordStore, RECORDS_FILE), manifest.record_count
-    yield RECORDS_FILE, count_chunks, manifest.chunk_count
-    yield VECTORS_FILE, lambda: count_rows(ChunkVectors, VECTORS_FILE), manifest.record_count
-    yield "lexical", lambda: len(LexicalIndex.open(build_dir / "lexical")), manifest.record_count
-    yield "vectors", count_vectors, manifest.chunk_count
+    records, chunks = manifest.record_count, manifest.chunk_count
+    yield RECORDS_FILE, lambda: count_rows(RecordStore.open(build_dir / RECORDS_FILE)), records
+    yield RECORDS_FILE, count_chunks, chunks
+    yield VECTORS_FILE, lambda: count_rows(ChunkVectors.open(build_dir / VECTORS_FILE)), records
+    yield "lexical", lambda: len(LexicalIndex.open(build_dir / "lexical")), records
+    yield "vectors", lambda: count_rows(_open_vectors(build_dir, manifest)), chunks
 
 
 def _open_vectors(build_dir: Path, manifest: Manifest) -> VectorStore:
@@ -133,15 +136,6 @@ def _compare_count(build_dir: Path, count: Callable[[], int], expected: int) -> 
     except NoIndexError as error:
         return str(error.args[0])
     return None if found == expected else f"has {found} entries where {expected} were built"
-
-
-def _check_self_recall(build_dir: Path, manifest: Manifest) -> str | None:
-    """What is wrong with the search for a sample of chunks by their own vectors, if anything."""
-    with closing(RecordStore.open(build_dir / RECORDS_FILE)) as records:
-        sample = [chunks[0].chunk_id for _, chunks in records.sample(SELF_RECALL_SAMPLE)]
-    with closing(_open_vectors(build_dir, manifest)) as vectors:
-        found = count_self_recall(vectors, sample)
-    return None if found >= MIN_SELF_RECALL * len(sample) else f"of {len(sample)} chunks {found} find themselves"
 
 
 def _check_others(layout: IndexLayout, live: Path, progress: Progress) -> Iterator[str]:
@@ -159,7 +153,7 @@ def _check_others(layout: IndexLayout, live: Path, progress: Progress) -> Iterat
 
 def _find_remedy(layout: IndexLayout, state: BuildState) -> str:
     try:
-        plan_healing(layout, state)
+        plan_repair(layout, state)
     except NoIndexError as error:
         return f"{error.args[0]}; {error.remedy}"
     if not state.is_sound(RECORDS_FILE):

@@ -1,4 +1,4 @@
-"""Folders that are watched: their record files, and those that come or change, become part of the index."""
+"""Watch folders: new and changed record files are added to the index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from index.settings import index_settings
 from index.storage.layout import IndexLayout
 from index.types import BuildReport
 
-SETTLED_S = 1.0  # a file that has not changed for so long is no longer being written
+SETTLED_S = 1.0  # a file that has not changed for this long is no longer being written
 RETRY_S = 30.0
 LOOK_MS = 500
 _LOG = logging.getLogger(__name__)
@@ -36,14 +36,14 @@ def watch_folder(
     columns: Mapping[str, str] | None = None,
     show_progress: Callable[[], AbstractContextManager[Progress]] | None = None,
 ) -> None:
-    """Update an index from the record files of folders, and again whenever some come or change, until `stop` is set.
+    """Update an index from the record files of folders, and again whenever files are added or change.
 
-    A file that is still being written is waited for. Records of a file that is deleted stay. `on_report` is called
-    after each update. What goes wrong with one, such as another build that is running, is told to `on_error` (or
-    logged), and tried again. `show_progress` opens the progress callback of each update.
+    It runs until `stop` is set. A file that is still being written is waited for. Records of a deleted file stay.
+    `on_report` is called after each update. An error, such as another running build, is passed to `on_error` (or
+    logged), and the update is tried again. `show_progress` opens the progress callback of each update.
 
     Raises:
-        WrongUseError: a path is no folder.
+        WrongUseError: a path is not a folder.
         NoIndexError: there is no index to update.
     """
     folders = [_check_folder(path) for path in paths]
@@ -74,7 +74,7 @@ def _check_folder(path: str | Path) -> Path:
 
 
 def _look_often(folders: Sequence[Path], stop: Event | None, files: _RecordFiles) -> Iterator[None]:
-    """Say when to look: when something has changed, and every moment while a file is waited for."""
+    """Yield when to look: when something has changed, and every LOOK_MS while a file is waited for."""
     from watchfiles import watch
 
     changes = watch(*folders, watch_filter=None, stop_event=stop, rust_timeout=LOOK_MS, yield_on_timeout=True)
@@ -86,14 +86,14 @@ def _log(error: CaseciteError) -> None:
 
 
 class _State(NamedTuple):
-    """What tells whether a file has changed."""
+    """Size and time of a file, which differ if it has changed."""
 
     size: int
     modified_ns: int
 
 
 class _RecordFiles:
-    """The record files of some folders: how each was last seen, since when, and how it was when it was read."""
+    """The record files of some folders: the last state of each, since when, and the state in which it was read."""
 
     def __init__(self, folders: Sequence[Path], index_dir: Path) -> None:
         self.are_awaited = True
@@ -103,7 +103,7 @@ class _RecordFiles:
         self._done: dict[Path, _State] = {}
 
     def find_settled(self, now: float) -> dict[Path, _State]:
-        """Look at all files: those that are new or have changed, and have not gone on changing."""
+        """Look at all files: those that are new or changed since they were read, and unchanged for SETTLED_S."""
         before, self._seen = self._seen, {}
         for path, state in self._iter_states():
             state_before, since = before.get(path, (None, now))
@@ -113,7 +113,7 @@ class _RecordFiles:
         return {path: state for path, (state, since) in sorted(changed.items()) if now - since >= SETTLED_S}
 
     def mark_done(self, files: Mapping[Path, _State]) -> None:
-        """Remember that files were read as they were."""
+        """Remember that files were read in these states."""
         self._done |= files
 
     def _iter_states(self) -> Iterator[tuple[Path, _State]]:
@@ -137,7 +137,7 @@ class _RecordFiles:
 
 
 def _is_record_file(path: Path) -> bool:
-    """Whether a file's name is one of records; hidden files are often of other programs, or unfinished."""
+    """Whether a file's name is that of a record file; hidden files are often temporary or belong to other programs."""
     name = path.name.lower().removesuffix(".gz").removesuffix(".zip")
-    is_named_so = name.endswith(RECORD_SUFFIXES) or path.name.lower().endswith(".zip")
-    return is_named_so and not path.name.startswith(".")
+    has_suffix = name.endswith(RECORD_SUFFIXES) or path.name.lower().endswith(".zip")
+    return has_suffix and not path.name.startswith(".")

@@ -1,4 +1,4 @@
-"""An index on which builds are killed, and what runs in processes of their own meanwhile."""
+"""Index builds that are killed, and functions that run in other processes meanwhile."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def take_settings(settings: Mapping[str, str]) -> None:
 
 
 def records_of(version: int, numbers: Iterable[int]) -> State:
-    """What an index holds after records of these numbers were built; each version of a record says something else."""
+    """The records of these numbers; each version of a record has another text."""
     return {
         f"pmid:{number}": f"A patient of {number} years had a rash at visit {version}. It went after {number} days."
         for number in numbers
@@ -77,7 +77,7 @@ def write_records(path: Path, records: State) -> Path:
 
 
 def make_embedder(folder: Path, seed: int) -> Path:
-    """A model that takes no time: the mean of a random vector for each word."""
+    """A fast model: a text is the mean of one random vector per word."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -108,13 +108,13 @@ class Build:
 
 
 def in_new_process(function: Callable[..., Any], *arguments: object) -> Any:
-    """What a function returns, or raises, in a process of its own."""
+    """Call a function in a new process."""
     with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
         return pool.submit(plainly, function, *arguments).result()
 
 
 def plainly(function: Callable[..., Any], *arguments: object) -> Any:
-    """Call a function; an error of ours, which cannot be sent to another process, is raised as a plain one."""
+    """Call a function; a `CaseciteError`, which cannot be pickled, is raised as a `RuntimeError`."""
     try:
         return function(*arguments)
     except CaseciteError as error:
@@ -136,7 +136,7 @@ def run_build(build: Build, connection: Connection) -> None:
 
 
 def kill_after(seconds: float, build: Build) -> bool:
-    """Start a build and kill it after so long; whether it was still running."""
+    """Start a build and kill it after some seconds; whether it was still running."""
     process = start(run_build, build)
     process.join(seconds)
     process.kill()
@@ -182,7 +182,7 @@ def hold_build(build: Build, release: Path, connection: Connection) -> None:
 
 
 def read_state(index_dir: Path, embedder: Path) -> State:
-    """The records of the live index, all parts of which agree and are as they were built."""
+    """The records of the live index; all of its parts must agree and be as they were built."""
     take_settings({"CASECITE_EMBEDDER": str(embedder)})
     build = open_index(index_dir).current()
     assert (changed := changed_files(build.build_dir)) == [], changed
@@ -199,7 +199,7 @@ def ask(build: Snapshot) -> State:
 
 
 def ask_until(stop: Path, index_dir: Path, embedder: Path) -> tuple[list[State], int]:
-    """Ask an index that stays open, and one opened anew each time: the states seen, in order, and how often asked."""
+    """Ask an index that stays open, and one opened again each time: the states seen, in order, and how often asked."""
     take_settings({"CASECITE_EMBEDDER": str(embedder)})
     seen: list[State] = []
     index = open_index(index_dir)
@@ -214,7 +214,7 @@ def ask_until(stop: Path, index_dir: Path, embedder: Path) -> tuple[list[State],
 
 
 def find_first(stop: Path, index_dir: Path, embedder: Path) -> bool:
-    """Open an index anew and ask it, again and again; whether the first record was always found by its own words."""
+    """Open an index and ask it, repeatedly; whether the first record was always found by its own words."""
     take_settings({"CASECITE_EMBEDDER": str(embedder)})
     found = []
     while not (found and stop.exists()):
@@ -245,7 +245,7 @@ def changed_files(build_dir: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Series:
-    """What became of killed builds: how many left the new records, and what a reader saw meanwhile."""
+    """The results of killed builds: how many left the new records, and what was asked and seen meanwhile."""
 
     kills: int
     new: int
@@ -264,21 +264,21 @@ class Life:
         self._versions = count(1)
 
     def next(self, mode: Mode) -> tuple[Build, State]:
-        """A build of new versions of all records, or an update of three and a new one; what the index holds then."""
+        """A build of new versions of all records, or an update of three and a new one; and the records afterwards."""
         version = next(self._versions)
         changed = records_of(version, NUMBERS if mode == "rebuild" else (*NUMBERS[:3], 10_000 + version))
         build = Build(self.index_dir, write_records(self._source, changed), mode, self.embedder)
         return build, changed if mode == "rebuild" else self.history[-1] | changed
 
     def finish(self, mode: Mode) -> BuildReport:
-        """A build that nobody kills."""
+        """A build that is not killed."""
         build, after = self.next(mode)
         report: BuildReport = in_new_process(build.run)
         self.history.append(after)
         return report
 
     def look(self, after: State) -> bool:
-        """Whether a new process finds the new records; it must find them or those before, and nothing between."""
+        """Whether a new process finds the new records; it must find all of them or those before."""
         found = in_new_process(read_state, self.index_dir, self.embedder)
         assert found in (*self.history[-1:], after)
         if found == after:

@@ -1,4 +1,4 @@
-"""What a power cut could leave of an index: a disk that forgets what was not synced."""
+"""Simulated power cuts: a disk that loses what was not synced."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ STRICT = "all that is not synced is lost"
 
 
 class ForgetfulDisk:
-    """What a power cut could leave of a folder: what was synced by `os.fsync`, and of the rest what chance lets pass.
+    """What a power cut could leave of a folder: what was synced by `os.fsync`, and a random part of the rest.
 
-    It is harsher than any file system: a file's name is safe only when its folder was synced after it got it, its
-    content only when the file itself was; and what Chroma, tantivy and SQLite sync by themselves does not count.
+    It is harsher than any file system: a name is safe only if its folder was synced afterwards, content only if the
+    file itself was synced; what Chroma, tantivy and SQLite sync by themselves does not count.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._contents: dict[int, bytes] = {}
         self._entries: dict[int, dict[str, int]] = {}
-        self._held: list[int] = []  # open files, so that no number of a file is used again for another
+        self._held: list[int] = []  # open files, so that no inode number is reused
         for path in (folder, *folder.rglob("*")):
             self.sync(path)
 
@@ -46,8 +46,8 @@ class ForgetfulDisk:
     def image(self, keeps_name: Callable[[], bool], keeps_data: Callable[[], float]) -> Image:
         """The files after a power cut now.
 
-        `keeps_name` tells whether a name that was given or taken since the last sync is so after the cut as well,
-        `keeps_data` what share of a file that was written since is there.
+        `keeps_name` decides whether a name that was added or removed since the last sync stays so, `keeps_data` what
+        share of a file that was written since is kept.
         """
         inode = self._folder.stat().st_ino
         return dict(self._files(inode, self._folder, "", keeps_name, keeps_data))
@@ -83,10 +83,10 @@ class ForgetfulDisk:
 
 
 def cut_power_at_every_sync(build: Build, saved: Path, seed: int) -> tuple[list[tuple[str, str | None]], str]:
-    """Build, and look at each call of `os.fsync` what a power cut would leave; some of that is saved to folders.
+    """Build, and examine at each call of `os.fsync` what a power cut would leave; some images are saved to folders.
 
-    Returns the policy by which the disk forgot and the id of the build that answers then (None where there is none),
-    once for each call and policy, and the id of the new build.
+    Returns, for each call and policy, the policy and the id of the live build then (None if there is none); and the id
+    of the new build.
     """
     disk, random, fsync = ForgetfulDisk(build.index_dir.parent), Random(seed), os.fsync
     policies: list[tuple[str, Callable[[], bool], Callable[[], float]]] = [
@@ -116,7 +116,7 @@ def cut_power_at_every_sync(build: Build, saved: Path, seed: int) -> tuple[list[
 
 
 def live_build(image: Image, index_name: str) -> str | None:
-    """The id of the build that answers, or what is wrong with it."""
+    """The id of the live build, or what is wrong with it."""
     if f"{index_name}/CURRENT" not in image:
         return None
     build_id = image[f"{index_name}/CURRENT"].decode().strip()

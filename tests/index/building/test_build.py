@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from filelock import FileLock
 
 from index import DEMO_RECORDS, CaseciteError, Filters, build_index, open_index
 from index.errors import BuildFailedError, BuildRunningError, IndexMismatchError, NoIndexError, WrongUseError
+from index.settings import PACKAGED_EMBEDDER
 from index.storage.layout import IndexLayout, write_manifest
 from index.storage.manifest import read_manifest
 from index.storage.vector_store import VectorStore
@@ -41,6 +43,11 @@ OTHER = {
 def write_records(path: Path, *records: object) -> Path:
     path.write_text("\n".join(record if isinstance(record, str) else json.dumps(record) for record in records), "utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _static_model(monkeypatch: pytest.MonkeyPatch, static_embedder: Path, _own_settings: None) -> None:
+    monkeypatch.setenv("CASECITE_EMBEDDER", str(static_embedder))
 
 
 @pytest.fixture
@@ -71,8 +78,8 @@ def test_report_counts_what_became_of_every_input(tmp_path: Path) -> None:
     assert "second glass" in passage.record.abstract, "the later version replaces the earlier one"
 
 
-def test_manifest_tells_counts_model_and_versions(demo_index_dir: Path) -> None:
-    manifest = open_index(demo_index_dir).manifest
+def test_manifest_has_counts_model_and_versions(demo_index_dir: Path) -> None:
+    manifest = read_manifest(IndexLayout(demo_index_dir).current_build())
     assert manifest.record_count == manifest.digest_count == 40
     assert manifest.embedder.name == "all-MiniLM-L6-v2"
     assert manifest.embedder.dimension == 384
@@ -90,7 +97,7 @@ def test_update_adds_changes_and_keeps_and_embeds_only_new_text(tmp_path: Path, 
     assert report.embedded == 1, "a changed year is no new text"
     index = open_index(index_dir)
     assert np.allclose(index.current().record_vectors(["pmid:77"])["pmid:77"], before["pmid:77"], atol=1e-6)
-    assert [passage.record.year for passage in index.search("hearing loss of a diver", 1)] == [2012]
+    assert [passage.record.year for passage in index.search("a diver lost the hearing of her left ear", 1)] == [2012]
     assert {passage.record.record_id for passage in index.search("years", filters=Filters(year_from=2012))} == {
         "pmid:77"
     }
@@ -287,15 +294,10 @@ def test_a_build_that_is_stopped_leaves_the_old_index(
     tmp_path: Path, index_dir: Path, sent: signal.Signals, exit_code: int
 ) -> None:
     many = [OTHER | {"pmid": str(number), "abstract": f"{OTHER['abstract']} Case {number}."} for number in range(6_000)]
-    command = [
-        CASECITE,
-        "index",
-        "build",
-        str(write_records(tmp_path / "many.jsonl", *many)),
-        "--index",
-        str(index_dir),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    source = write_records(tmp_path / "many.jsonl", *many)
+    command = [CASECITE, "index", "build", str(source), "--index", str(index_dir)]
+    settings = os.environ | {"CASECITE_EMBEDDER": PACKAGED_EMBEDDER}  # it is still embedding when the signal comes
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=settings)
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("loading"):
@@ -311,42 +313,17 @@ def test_a_build_that_is_stopped_leaves_the_old_index(
     assert len(list((index_dir / "builds").iterdir())) == 2, "what was left behind is removed by the next build"
 
 
-@pytest.fixture(scope="session")
-def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small random model of another dimension."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
-    from transformers import BertConfig, BertModel
-
-    from index.embedding.embedder import load_embedder
-
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = load_embedder().model.tokenizer
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    BertModel(config).save_pretrained(folder / "bert")
-    tokenizer.save_pretrained(folder / "bert")
-    words = Transformer(str(folder / "bert"))
-    SentenceTransformer(modules=[words, Pooling(32)]).save(str(folder / "tiny"))
-    return folder / "tiny"
-
-
 def test_an_index_of_another_model_is_refused_with_both_names(
-    index_dir: Path, tiny_embedder: Path, monkeypatch: pytest.MonkeyPatch
+    index_dir: Path, static_embedder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
+    monkeypatch.setenv("CASECITE_EMBEDDER", PACKAGED_EMBEDDER)
     with pytest.raises(IndexMismatchError) as refusal:
         open_index(index_dir)
-    assert "all-MiniLM-L6-v2" in str(refusal.value)
-    assert str(tiny_embedder) in str(refusal.value)
+    assert PACKAGED_EMBEDDER in str(refusal.value)
+    assert str(static_embedder) in str(refusal.value)
 
 
-def test_a_model_whose_weights_changed_under_its_name_is_refused(
-    tmp_path: Path, index_dir: Path, tiny_embedder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
-    build_index([write_records(tmp_path / "in.jsonl", CASE)], index_dir)
+def test_a_model_whose_weights_changed_under_its_name_is_refused(index_dir: Path) -> None:
     build_dir = IndexLayout(index_dir).current_build()
     manifest = read_manifest(build_dir)
     embedder = manifest.embedder.model_copy(update={"digest": "0" * 64})

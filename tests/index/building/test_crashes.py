@@ -1,6 +1,6 @@
-"""An index survives what machines do: processes that are killed, power cuts, full disks, and many at work at once.
+"""An index survives killed processes, power cuts, full disks and concurrent builds. See docs/index-safety.md.
 
-Each test does it: real processes, real signals, a real small disk. See docs/index-safety.md.
+Processes, signals and the small disk are real.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SEED = 20_261_129
 
 @pytest.fixture(scope="session")
 def static_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model that takes no time."""
+    """Smaller than the other tests' model: many processes load it."""
     return workers.make_embedder(tmp_path_factory.mktemp("static-model"), SEED)
 
 
@@ -51,7 +51,7 @@ def _model(monkeypatch: pytest.MonkeyPatch, static_embedder: Path) -> None:
 
 @pytest.fixture
 def life(tmp_path: Path, static_embedder: Path) -> Iterator[Life]:
-    """In memory, where that can be: a killed process leaves the same there, and a sync takes no time."""
+    """In memory if possible: a killed process leaves the same there, and a sync takes no time."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
         life = Life(Path(folder), static_embedder)
@@ -66,9 +66,9 @@ def life(tmp_path: Path, static_embedder: Path) -> Iterator[Life]:
 )
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["rebuild", "update"])
-def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, mode: Mode) -> None:
-    series = life.survive_kills(mode, kills=30, seed=SEED)
-    assert series.questions >= 30
+def test_kill_9_at_random_moments_while_a_reader_asks(life: Life, mode: Mode) -> None:
+    series = life.survive_kills(mode, kills=20, seed=SEED)
+    assert series.questions >= 20
     life.assert_nothing_is_left_behind()
 
 
@@ -76,7 +76,7 @@ def test_kill_9_at_thirty_random_moments_while_a_reader_asks(life: Life, mode: M
 @pytest.mark.parametrize(
     ("mode", "calls", "step"),
     [
-        pytest.param("update", ("fsync",), 1, id="every fsync of an update"),
+        pytest.param("update", ("fsync",), 2, id="every second fsync of an update"),
         pytest.param("rebuild", ("mkdir", "replace", "rmdir", "unlink"), 3, id="making and removing files of a build"),
     ],
 )
@@ -94,8 +94,8 @@ def test_the_process_group_is_killed_in_place_of_a_call(
         if not killed:
             break
     assert len(outcomes) > 10
-    assert outcomes[0] is False
-    assert outcomes[-2:] == [True, True], "after CURRENT is replaced the new build answers"
+    assert outcomes == sorted(outcomes), "after CURRENT is replaced the new build answers, and not before"
+    assert (outcomes[0], outcomes[-1]) == (False, True)
     life.assert_nothing_is_left_behind()
 
 
@@ -124,7 +124,7 @@ def test_a_power_cut_at_any_sync_leaves_the_old_records_or_the_new(tmp_path: Pat
 
 
 def assert_goes_on(life: Life, history: list[State], after: State) -> None:
-    """What a power cut left answers from old or new records, and can be built on."""
+    """What a power cut left answers from old or new records, and can be updated."""
     life.history += history
     if history or IndexLayout(life.index_dir).live_build():
         life.look(after)
@@ -347,7 +347,7 @@ def test_on_a_full_disk_questions_are_answered_and_feedback_is_refused(
 
 
 def fill(path: Path) -> None:
-    """Take all space that is left."""
+    """Use all free space."""
     with path.open("ab", buffering=0) as stream:
         with suppress(OSError):
             while True:
@@ -365,15 +365,13 @@ def test_kill_9_of_the_installed_command_with_the_packaged_model(
     new = old | records_of(1, NUMBERS)
     source = workers.write_records(tmp_path / "records.jsonl", records_of(1, NUMBERS))
     command = [CASECITE, "index", "update", str(source), "--index", str(index_dir)]
-    for step, wait in (("loading", 0.5), ("embedding", 0.1)):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        next(line for line in process.stderr if line.startswith(step))
-        time.sleep(wait)
-        process.kill()
-        process.wait()
-        assert process.returncode == -signal.SIGKILL
-        assert workers.ask(open_index(index_dir).current()) in (old, new)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    next(line for line in process.stderr if line.startswith("embedding"))
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert workers.ask(open_index(index_dir).current()) in (old, new)
     subprocess.run(command, check=True, capture_output=True)
     assert workers.ask(open_index(index_dir).current()) == new
     assert len(list((index_dir / "builds").iterdir())) == 2

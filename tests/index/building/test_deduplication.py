@@ -1,4 +1,4 @@
-"""Records of the same report become one; other reports stay apart, and nothing that came in is lost."""
+"""Records of the same report become one; other reports stay separate, and no input is lost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def write_file(path: Path, *raws: Raw) -> Path:
 
 
 def take(folder: Path, *files: Sequence[Raw], before: Path | None = None) -> tuple[list[Record], Tally, Path]:
-    """What files of records become, each a file of its own, in a new store or on top of the one `before`."""
+    """The records, tally and store after taking in files, into a new store or a copy of the one at `before`."""
     path = next(path for number in count() if not (path := folder / f"{number}.sqlite").exists())
     store = RecordStore.create(path, before)
     intake = Intake(folder, store)
@@ -430,23 +430,6 @@ def test_merging_the_same_record_again_changes_nothing(data: st.DataObject) -> N
     assert merge_records(merged, merged) == merged
 
 
-@pytest.fixture(scope="session")
-def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model that takes no time: a text is the mean of the random vectors of its words."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
-
-    from index.embedding.embedder import packaged_model
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("static")
-    tokenizer = Tokenizer.from_file(str(packaged_model() / "tokenizer.json"))
-    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)]).save(str(folder))
-    return folder
-
-
 class Library:
     """An index that files are added to, each under a name of its own."""
 
@@ -474,8 +457,8 @@ class Library:
 
 
 @pytest.fixture
-def library(tmp_path: Path, tiny_embedder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    monkeypatch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
+def library(tmp_path: Path, static_embedder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    monkeypatch.setenv("CASECITE_EMBEDDER", str(static_embedder))
     return Library(tmp_path)
 
 

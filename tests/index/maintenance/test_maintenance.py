@@ -1,4 +1,4 @@
-"""An index between builds: damage is found and healed, records are exported, removed and watched for."""
+"""Maintenance of an index: damage is found and repaired, records are exported, removed and watched for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
 from assistant.cli.main import main
 from index import DEMO_RECORDS, BuildReport, Record, build_index, open_index
 from index.building.build import remove_records
-from index.embedding.embedder import packaged_model
 from index.errors import BuildRunningError, CaseciteError, NoIndexError, WrongUseError
 from index.maintenance import watch
 from index.maintenance.export import export_records
@@ -38,34 +36,20 @@ QUESTIONS = ("BMD change under romosozumab", "plasma lithium of the woman with k
 ROMOSOZUMAB = "doi:10.21037/acr-24-163"
 
 
-@pytest.fixture(scope="module")
-def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows each word by a vector of its own: texts that share words are near."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(packaged_model() / "tokenizer.json"))
-    words = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), 32)).astype(np.float32)
-    folder = tmp_path_factory.mktemp("embedder") / "tiny"
-    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=words)]).save(str(folder))
-    return folder
-
-
 @pytest.fixture(autouse=True)
-def _tiny_model(monkeypatch: pytest.MonkeyPatch, tiny_embedder: Path, _own_settings: None) -> None:
-    monkeypatch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
+def _static_model(monkeypatch: pytest.MonkeyPatch, static_embedder: Path, _own_settings: None) -> None:
+    monkeypatch.setenv("CASECITE_EMBEDDER", str(static_embedder))
 
 
 @pytest.fixture(scope="module")
-def built(tiny_embedder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(static_embedder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of the demo records, one of them merged, and of a line that is none; tests copy it."""
     folder = tmp_path_factory.mktemp("built")
     lines = DEMO_RECORDS.read_text("utf-8").splitlines()
     again = json.dumps(json.loads(lines[0]) | {"volume": "77"})
     source = write_lines(folder / "records.jsonl", *lines, again, "no json")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CASECITE_EMBEDDER", str(tiny_embedder))
+        patch.setenv("CASECITE_EMBEDDER", str(static_embedder))
         report = build_index([source], folder / "index")
     assert (report.record_count, report.merged, report.rejected_count) == (40, 1, 1)
     return folder / "index"
@@ -121,10 +105,11 @@ def invent(number: int) -> dict[str, Any]:
     tried="one bit is flipped in each of its files in turn",
     happens="casecite index verify names the file, casecite index build makes the same index again",
 )
-def test_a_flipped_bit_in_any_file_is_found_and_named_and_healed(built: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_any_file_is_found_and_repaired(built: Path, tmp_path: Path) -> None:
     manifest = read_manifest(live_build(built))
     parts = ["CURRENT", "manifest.json", "manifest.copy.json", *manifest.files]
     answers, records = ask(built), read_all(built)
+    repaired = set()
     for number, part in enumerate(parts):
         folder = shutil.copytree(built, tmp_path / str(number))
         path = folder / part if part == "CURRENT" else live_build(folder) / part
@@ -133,6 +118,9 @@ def test_a_flipped_bit_in_any_file_is_found_and_named_and_healed(built: Path, tm
         flip_bit(path)
         report = verify_index(folder)
         assert [finding.part for finding in report.findings] == [part]
+        if (kind := part.partition("/")[0]) in repaired:  # a repair depends on the part, not on the file within it
+            continue
+        repaired.add(kind)
         heal_index(folder)
         assert verify_index(folder).is_sound, part
         assert (ask(folder), read_all(folder)) == (answers, records), part
@@ -202,7 +190,7 @@ def test_vectors_that_do_not_find_themselves_are_found(index_dir: Path, monkeypa
 @pytest.mark.fault(
     part="Chroma server",
     tried="a chunk, or the collection, is deleted from it",
-    happens="casecite index verify says so, casecite index build makes it again without embedding anew",
+    happens="casecite index verify says so, casecite index build makes it again without embedding",
 )
 def test_a_collection_that_is_gone_from_its_server_is_found_and_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -281,7 +269,7 @@ def test_damaged_records_whose_sources_are_gone_are_not_given_up(tmp_path: Path,
     happens="casecite index build goes on from the newest sound build",
 )
 @pytest.mark.parametrize("named", ["nothing", None], ids=["wrong CURRENT", "no CURRENT"])
-def test_where_nothing_tells_which_build_is_live_the_newest_sound_one_becomes_it(
+def test_if_nothing_says_which_build_is_live_the_newest_sound_one_becomes_it(
     index_dir: Path, tmp_path: Path, named: str | None
 ) -> None:
     first = ask(index_dir)
@@ -318,10 +306,10 @@ def test_without_manifest_and_copy_the_sources_of_the_build_before_are_read(inde
 
 
 def test_a_sound_index_is_made_again_with_the_model_that_is_set(
-    index_dir: Path, tiny_embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    index_dir: Path, static_embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert heal_index(index_dir).embedded == 0
-    monkeypatch.setenv("CASECITE_EMBEDDER", str(shutil.copytree(tiny_embedder, tmp_path / "other")))
+    monkeypatch.setenv("CASECITE_EMBEDDER", str(shutil.copytree(static_embedder, tmp_path / "other")))
     report = heal_index(index_dir)
     assert (report.unchanged, report.embedded) == (40, report.chunk_count)
     assert open_index(index_dir).manifest.embedder.name == str(tmp_path / "other")
@@ -332,7 +320,7 @@ def test_a_sound_index_is_made_again_with_the_model_that_is_set(
     tried="it is damaged, and an update begins",
     happens="the update is refused and names the file; the index is as before",
 )
-def test_an_update_does_not_take_damage_over(index_dir: Path, tmp_path: Path) -> None:
+def test_a_damaged_index_is_not_updated(index_dir: Path, tmp_path: Path) -> None:
     live = live_build(index_dir)
     flip_bit(live / "chunk_vectors.sqlite")
     source = write_records(tmp_path / "more.jsonl", invent(1))
@@ -430,18 +418,18 @@ Watching = Callable[..., "list[BuildReport | CaseciteError]"]
 
 @pytest.fixture
 def watching(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watching]:
-    """Watch folders in a thread, impatiently; what it tells is in the list."""
+    """Watch folders in a thread, with short waits; its reports and errors go into the list."""
     monkeypatch.setattr(watch, "SETTLED_S", 0.3)
     monkeypatch.setattr(watch, "RETRY_S", 0.1)
     monkeypatch.setattr(watch, "LOOK_MS", 50)
     stop, threads = Event(), []
 
     def begin(*folders: Path) -> list[BuildReport | CaseciteError]:
-        told: list[BuildReport | CaseciteError] = []
-        options = {"on_report": told.append, "on_error": told.append, "stop": stop}
+        reported: list[BuildReport | CaseciteError] = []
+        options = {"on_report": reported.append, "on_error": reported.append, "stop": stop}
         threads.append(Thread(target=watch_folder, args=(folders, index_dir), kwargs=options))
         threads[-1].start()
-        return told
+        return reported
 
     yield begin
     stop.set()
@@ -466,16 +454,16 @@ def test_watched_folders_are_read_at_first_and_when_files_come_or_change(
     write_records(first / "a.jsonl", invent(1))
     write_records(first / ".hidden" / "b.jsonl", invent(2))
     write_lines(first / "notes.docx", "no records")
-    told = watching(first, second)
-    wait_for(lambda: len(told) == 1)
+    reported = watching(first, second)
+    wait_for(lambda: len(reported) == 1)
     (second / "deep").mkdir()
     write_records(second / "deep" / "c.jsonl", invent(3), invent(4))
-    wait_for(lambda: len(told) == 2)
+    wait_for(lambda: len(reported) == 2)
     write_records(first / "a.jsonl", invent(1) | {"year": 2021})
-    wait_for(lambda: len(told) == 3)
+    wait_for(lambda: len(reported) == 3)
     (first / "a.jsonl").unlink()
     counts = [
-        (report.added, report.changed, report.rejected_count) for report in told if isinstance(report, BuildReport)
+        (report.added, report.changed, report.rejected_count) for report in reported if isinstance(report, BuildReport)
     ]
     assert counts == [(1, 0, 0), (2, 0, 0), (0, 1, 0)]
     assert open_index(index_dir).get_record("pmid:1").year == 2021, "records of a file that is deleted stay"
@@ -484,7 +472,7 @@ def test_watched_folders_are_read_at_first_and_when_files_come_or_change(
 def test_a_file_that_is_still_being_written_is_waited_for(tmp_path: Path, watching: Watching) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
-    told = watching(folder)
+    reported = watching(folder)
     with (folder / "slow.jsonl").open("w", encoding="utf-8") as file:
         for number in range(1, 11):
             line = json.dumps(invent(number))
@@ -492,26 +480,26 @@ def test_a_file_that_is_still_being_written_is_waited_for(tmp_path: Path, watchi
                 file.write(part)
                 file.flush()
                 time.sleep(0.05)
-        assert told == []
-    wait_for(lambda: len(told) == 1)
-    (report,) = told
+        assert reported == []
+    wait_for(lambda: len(reported) == 1)
+    (report,) = reported
     assert isinstance(report, BuildReport)
     assert (report.added, report.rejected_count) == (10, 0)
 
 
-def test_watching_tells_of_errors_and_goes_on(index_dir: Path, tmp_path: Path, watching: Watching) -> None:
+def test_watching_reports_errors_and_goes_on(index_dir: Path, tmp_path: Path, watching: Watching) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
-    told = watching(folder)
+    reported = watching(folder)
     write_lines(folder / "broken.json", "{no json")
-    wait_for(lambda: len(told) == 1)
+    wait_for(lambda: len(reported) == 1)
     with FileLock(index_dir / "write.lock"):
         write_records(folder / "good.jsonl", invent(1))
-        wait_for(lambda: len(told) > 1)
-    wait_for(lambda: isinstance(told[-1], BuildReport))
-    assert isinstance(told[0], BuildReport)
-    assert (told[0].added, told[0].rejected_count) == (0, 1)
-    assert isinstance(told[1], BuildRunningError)
+        wait_for(lambda: len(reported) > 1)
+    wait_for(lambda: isinstance(reported[-1], BuildReport))
+    assert isinstance(reported[0], BuildReport)
+    assert (reported[0].added, reported[0].rejected_count) == (0, 1)
+    assert isinstance(reported[1], BuildRunningError)
     assert open_index(index_dir).get_record("pmid:1") is not None
 
 
@@ -557,7 +545,7 @@ def test_reports_of_update_and_remove_say_what_became_of_the_input(index_dir: Pa
     assert json.loads(run("remove", "1", "pmid:2", "--json")[1])["removed"] == 2
 
 
-def test_info_tells_a_stranger_what_there_is(index_dir: Path, run: Run) -> None:
+def test_info_summarises_the_index(index_dir: Path, run: Run) -> None:
     _, text, _ = run("info")
     rows = {line[:19].strip(): line[19:] for line in text.splitlines() if line[:19].strip()}
     assert rows["records"] == "40 in 68 chunks; 0 retracted, 40 digests in place of"
@@ -575,7 +563,7 @@ def test_info_tells_a_stranger_what_there_is(index_dir: Path, run: Run) -> None:
     assert data["byte_count"] > sum(path.stat().st_size for path in live_build(index_dir).rglob("*.sqlite"))
 
 
-def test_verify_exits_with_4_where_something_is_damaged_and_build_heals_it(index_dir: Path, run: Run) -> None:
+def test_verify_exits_with_4_if_something_is_damaged_and_build_repairs_it(index_dir: Path, run: Run) -> None:
     code, text, _ = run("verify")
     files = len(read_manifest(live_build(index_dir)).files)
     assert (code, text) == (0, f"sound: 40 records in 68 chunks, {files} files as they were built, in {index_dir}\n")
@@ -616,7 +604,7 @@ def test_columns_are_given_as_field_and_column(tmp_path: Path, run: Run) -> None
 @pytest.mark.parametrize(
     "command", [["build"], ["remove", "1"], ["update", ".", "--watch"], ["verify"], ["gc"], ["export"]]
 )
-def test_without_an_index_there_is_nothing_to_keep_up(index_dir: Path, run: Run, command: list[str]) -> None:
+def test_without_an_index_maintenance_commands_say_so(index_dir: Path, run: Run, command: list[str]) -> None:
     shutil.rmtree(index_dir)
     code, _, err = run(*command)
     assert (code, err.splitlines()[-1]) == (
