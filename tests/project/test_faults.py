@@ -227,7 +227,9 @@ def test_damaged_vectors_score_nothing(index_dir: Path, damage: bytes) -> None:
     happens="an error with the remedy; casecite index build makes it name the build again (a folder it asks to remove)",
 )
 @pytest.mark.parametrize("content", [b"", b"nothing", b"x" * 5_000, b"\x00\xff", b"..", None, "a folder"])
-def test_an_index_that_names_no_build_is_refused_and_repaired(small_index_dir: Path, content: bytes | str | None) -> None:
+def test_an_index_that_names_no_build_is_refused_and_repaired(
+    small_index_dir: Path, content: bytes | str | None
+) -> None:
     index = open_index(small_index_dir)
     before = read_all(small_index_dir)
     current = small_index_dir / "CURRENT"
