@@ -1,4 +1,4 @@
-"""The web chat: `python app.py` is `casecite serve`, with the same options."""
+"""The web chat: `python app.py` equals `casecite serve`, with the same options."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page_url(demo_assistant: Assistant) -> Iterator[str]:
     """The address of the page on the demo index."""
     from tests.support.page_server import serve

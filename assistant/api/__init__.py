@@ -1,1 +1,1 @@
-"""The assistant for other programs and the server they reach it through: endpoints, MCP, LangChain, limits, logs."""
+"""The assistant for other programs: endpoints, MCP, LangChain, and the server's limits, monitoring and logs."""

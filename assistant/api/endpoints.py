@@ -1,6 +1,6 @@
-"""What programs call, whatever they call it by: plain arguments in, typed results out.
+"""The endpoints for programs, independent of the transport: plain arguments in, typed results out.
 
-The descriptions are read by language models, which choose a tool and fill in its arguments by them.
+Language models read the descriptions to choose a tool and its arguments.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ Question = Annotated[
 History = Annotated[
     list[Turn] | None,
     Field(
-        description="The conversation so far, oldest first, so that a follow-up such as “and the dose?” is understood."
+        description="The conversation so far, oldest first, so that a follow-up such as “and the dose?” is understood. "
+        "The record_ids of a turn of the assistant are those of its citations."
     ),
 ]
 SearchQuery = Annotated[
@@ -55,10 +56,9 @@ RecordId = Annotated[
 
 
 class Endpoints:
-    """The calls, on one assistant. None of them blocks the event loop."""
+    """The endpoints on an open assistant, which the caller closes. None of them blocks the event loop."""
 
     def __init__(self, assistant: Assistant) -> None:
-        """Take an open assistant; it stays the caller's to close."""
         self._assistant = assistant
 
     async def ask_case_reports(

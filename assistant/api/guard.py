@@ -1,6 +1,6 @@
-"""What every request to the page must pass: by which name it comes, what it calls, how much it sends, how often.
+"""Middleware that checks each request: its host name and origin, path, size and rate.
 
-Plain ASGI: what passes through it, streams above all, is not copied by a task in between.
+Plain ASGI, so that streams are not copied by another task.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from assistant.api.request_log import FindUser, address_of
 from assistant.api.settings import PageSettings
 
 API = "/gradio_api"
-# All that the page, its clients and programs need. Gradio serves more: proxies, recordings, code editing, histories.
+# Every path that the page and its clients need. Gradio serves more: proxies, recordings, code editing, histories.
 _OPEN_PATHS = re.compile(
     r"/(?:|health|metrics|mcp|login/?|logout|config/?|favicon\.ico|manifest\.json|robots\.txt|theme\.css"
     r"|(?:static|assets|svelte)/.*)"
@@ -33,17 +33,16 @@ CALLS_PER_MINUTE = 300
 WRONG_LOGINS_PER_MINUTE = 10
 _CALLS = RateLimitItemPerMinute(CALLS_PER_MINUTE)
 _WRONG_LOGINS = RateLimitItemPerMinute(WRONG_LOGINS_PER_MINUTE)
-# Where passwords are tried, and what a wrong one is answered.
+# Paths that take a password, with the status for a wrong one.
 _WRONG_LOGIN_STATUS = {"/login": 400, "/login/": 400, "/metrics": 401}
 _HOST = re.compile(r"\[[^\]]*\]|[^:]*")
 _TOO_MUCH = 413
 
 
 class Guard:
-    """Passes on what may pass, and refuses all else."""
+    """Passes valid requests on to `app` and refuses all others; `host` is the address that the server listens on."""
 
     def __init__(self, app: ASGIApp, settings: PageSettings, host: str, find_user: FindUser) -> None:
-        """Take the application behind it, and the address that it listens on."""
         self._app, self._settings, self._find_user = app, settings, find_user
         self._hosts = _list_hosts(host, settings)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -55,7 +54,7 @@ class Guard:
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
         request = Request(scope)
-        refusal = self._refuse_name(request) or self._refuse_path(request) or self._refuse_amount(request)
+        refusal = self._check_origin(request) or self._check_path(request) or self._check_amount(request)
         body = _Body(receive, self._max_bytes(request))
 
         async def reply(message: Message) -> None:
@@ -67,24 +66,27 @@ class Guard:
 
         await (refusal or self._app)(scope, body.receive, reply)
 
-    def _refuse_name(self, request: Request) -> ASGIApp | None:
-        """What a request is answered that calls the server by a wrong name, or for a page of another one."""
+    def _check_origin(self, request: Request) -> ASGIApp | None:
+        """The refusal of a request to a wrong host name, or from a page of another server."""
         if self._hosts is not None and _host_name(request.headers.get("host", "")) not in self._hosts:
-            return _refuse(421, "the page is not called by this name; CASECITE_ALLOWED_HOSTS lists those it is")
+            return _refuse(421, "unknown host name; CASECITE_ALLOWED_HOSTS lists the names of this server")
         if request.method == "POST" and not self._is_own_page(request):
-            return _refuse(403, "pages of other servers may ask nothing here; CASECITE_ALLOWED_HOSTS lists own names")
+            return _refuse(
+                403,
+                "pages of other servers may not send requests; CASECITE_ALLOWED_HOSTS lists the names of this server",
+            )
         return None
 
-    def _refuse_path(self, request: Request) -> ASGIApp | None:
+    def _check_path(self, request: Request) -> ASGIApp | None:
         path = request.url.path
         if _EDITORS_PATHS.fullmatch(path):
             may_edit = self._settings.may_edit(self._find_user(request))
-            return None if may_edit else _refuse(403, "no files are taken from you")
-        return None if _OPEN_PATHS.fullmatch(path) else _refuse(404, "there is nothing here")
+            return None if may_edit else _refuse(403, "only editors may send files")
+        return None if _OPEN_PATHS.fullmatch(path) else _refuse(404, "not found")
 
-    def _refuse_amount(self, request: Request) -> ASGIApp | None:
+    def _check_amount(self, request: Request) -> ASGIApp | None:
         if int(request.headers.get("content-length", "0")) > self._max_bytes(request):
-            return _refuse(_TOO_MUCH, "this is more than may be sent")
+            return _refuse(_TOO_MUCH, "the request is too large")
         if request.url.path in _WRONG_LOGIN_STATUS:
             may_call = self._limiter.test(_WRONG_LOGINS, address_of(request))
         else:
@@ -92,13 +94,13 @@ class Guard:
         return None if may_call else _refuse(429, "too many requests; try again in a minute")
 
     def _note_wrong_login(self, request: Request, status: int) -> None:
-        """Count logins that fail; those that succeed, of many users behind one address perhaps, are no guesses."""
-        is_tried = request.method == "POST" or "authorization" in request.headers
-        if is_tried and _WRONG_LOGIN_STATUS.get(request.url.path) == status:
+        """Count failed logins only: many users behind one address may log in within a minute."""
+        has_password = request.method == "POST" or "authorization" in request.headers
+        if has_password and _WRONG_LOGIN_STATUS.get(request.url.path) == status:
             self._limiter.hit(_WRONG_LOGINS, address_of(request))
 
     def _is_own_page(self, request: Request) -> bool:
-        """Whether a request that a browser sends for a page is for one of this server's own."""
+        """Whether a request comes from a page of this server, or from no page."""
         origin = request.headers.get("origin")
         if origin is None:
             return True
@@ -111,7 +113,7 @@ class Guard:
 
 
 class _Body:
-    """What a client sends, as far as it may: where it is more, the rest is not read."""
+    """The body of a request, read no further than `max_bytes`."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self._receive, self._left = receive, max_bytes
@@ -129,7 +131,7 @@ class _Body:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this computer alone."""
+    """Whether an address is reachable from this computer only."""
     if host == "localhost":
         return True
     try:
@@ -139,9 +141,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _list_hosts(host: str, settings: PageSettings) -> frozenset[str] | None:
-    """The names that requests may call the server by; None for any.
+    """The host names that requests may use; None for any.
 
-    Or else a web page could reach a server of this computer through a visitor's browser, by a name of its own.
+    Prevents DNS rebinding: a web page cannot reach a server on loopback through a visitor's browser.
     """
     own = {"127.0.0.1", "localhost", "::1", host}
     if not is_loopback(host) and not settings.allowed_hosts:

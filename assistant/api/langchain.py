@@ -1,7 +1,7 @@
-"""For LangChain users: the assistant as a retriever and as a Runnable, in LangChain's own types.
+"""The assistant as a LangChain retriever and Runnable.
 
-`CaseReportRetriever` gives documents, `CaseReportChat` takes messages and gives one. Both are seen by callbacks and
-tracers, and so is the chat model that they call.
+`CaseReportRetriever` returns documents; `CaseReportChat` takes messages and returns one. Callbacks and tracers see
+both, and the chat model that they call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from index.types import Filters, Passage, Record
 
 
 class CaseReportRetriever(BaseRetriever):
-    """The passages of the `top_k` best records as documents, in the order in which the assistant ranks them.
+    """The passages of the `top_k` best records as documents, best first.
 
     A document's text is `abstract[start:end]`; its metadata are the record's data, `start`, `end`, `section`, `score`
     (higher is better) and `rank` (from 1).
@@ -45,16 +45,15 @@ class CaseReportRetriever(BaseRetriever):
 
 
 class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
-    """Answers the last message of a conversation as a chat model would, but from the records.
+    """Answers the last message of a conversation like a chat model, from the records that pass `filters`.
 
-    The message it gives holds the answer as one text block whose annotations are LangChain's citations (the cited
-    sentence, its record's title and address, and which part of the text it is for). `additional_kwargs["documents"]`
-    are the cited sentences as documents; `response_metadata` tell the status, confidence, mode, model, query, warnings,
-    and the notice that it is no advice (the text is the answer alone, as it comes back as history).
+    The message has one text block, the answer, annotated with LangChain citations (the cited sentence, its record's
+    title and URL, and the part of the text that it supports). `additional_kwargs["documents"]` are the cited sentences
+    as documents. `response_metadata` has status, confidence, mode, model, query, warnings, and the notice that it is
+    not medical advice (not in the text, since that is passed back as history).
     """
 
     def __init__(self, assistant: Assistant, filters: Filters | None = None) -> None:
-        """Take an open assistant, and which records may be found."""
         self.assistant = assistant
         self.filters = filters
 
@@ -62,8 +61,8 @@ class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
         """The answer to the last message.
 
         Raises:
-            WrongUseError: it is not the user's, or asks nothing.
-            NoIndexError: the index is gone or cannot be read.
+            WrongUseError: the last message is not the user's, or is empty.
+            NoIndexError: the index is missing or cannot be read.
         """
         return self._call_with_config(self._answer, input, config)
 
@@ -71,20 +70,12 @@ class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
         """`invoke` without blocking the event loop."""
         return await self._acall_with_config(self._aanswer, input, config)
 
-    def stream(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        **_: Any,
-    ) -> Iterator[AIMessage]:
-        """The answer in chunks, each of text that was checked; the last one carries citations and metadata."""
+    def stream(self, input: LanguageModelInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AIMessage]:
+        """The verified text in chunks; the last chunk carries citations and metadata."""
         yield from self._transform_stream_with_config(iter([input]), self._chunks, config)
 
     async def astream(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None = None,
-        **_: Any,
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **_: Any
     ) -> AsyncIterator[AIMessage]:
         """`stream` without blocking the event loop."""
 
@@ -122,7 +113,7 @@ class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
 
 
 def _as_question(messages: LanguageModelInput) -> tuple[str, list[Turn]]:
-    """The last message as the question, those before it as the history; system messages are left out."""
+    """The last message as the question, earlier ones as the history without system messages."""
     if isinstance(messages, str):
         return messages, []
     given = messages.to_messages() if isinstance(messages, PromptValue) else convert_to_messages(messages)
@@ -134,7 +125,7 @@ def _as_question(messages: LanguageModelInput) -> tuple[str, list[Turn]]:
 
 
 def _as_turn(message: HumanMessage | AIMessage) -> Turn:
-    """A message as a turn; one that `CaseReportChat` wrote still has the documents that it cites."""
+    """A message as a turn, with the records of the documents that `CaseReportChat` attached."""
     if isinstance(message, HumanMessage):
         return Turn(role="user", content=str(message.text))
     documents = message.additional_kwargs.get("documents", ())
@@ -143,7 +134,7 @@ def _as_turn(message: HumanMessage | AIMessage) -> Turn:
 
 
 def _as_chunk(event: AnswerEvent, shown: str) -> AIMessageChunk | None:
-    """What an event adds to the text that was shown, with all the rest once the answer is there."""
+    """The text that an event adds to `shown`; the last event adds citations and metadata."""
     if event.answer is not None:
         return AIMessageChunk(**_message_fields(event.answer, event.text[len(shown) :]))
     return AIMessageChunk(content=event.text[len(shown) :]) if event.text else None
@@ -154,7 +145,7 @@ def _as_message(answer: Answer) -> AIMessage:
 
 
 def _message_fields(answer: Answer, text: str) -> dict[str, Any]:
-    """The fields of a message that holds the answer, or the end of it as `text`; its citations are for the whole."""
+    """The fields of a message with `text`, the answer or the end of it; citations are of the whole answer."""
     by_number = {citation.number: citation for citation in answer.citations}
     annotations, start = [], 0
     for line in answer.text.split("\n"):
@@ -200,7 +191,7 @@ def _as_cited_document(citation: Citation) -> Document:
 
 
 def _record_data(record: Record) -> dict[str, Any]:
-    """The record's bibliographic data, what is absent left out."""
+    """The record's bibliographic data, without missing fields."""
     data = record.to_dict()
     return {
         key: value

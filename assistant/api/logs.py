@@ -1,4 +1,4 @@
-"""What the server logs, on stderr: lines for people, or JSON objects for programs. Secrets are taken out of both."""
+"""The format of the server's log on stderr: text lines or JSON objects, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from assistant.redaction import redact
 LogFormat = Literal["text", "json"]
 
 _OWN = ("assistant", "index")
-# What every record has; what is beyond was said of this event.
+# Attributes of every log record; the others describe the event.
 _USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "request_id", "user", "taskName", "color_message"}
 
 
 def configure_logging(log_format: LogFormat) -> None:
-    """Send what is logged to stderr: of casecite what it does, of libraries what goes wrong."""
+    """Log to stderr: casecite from level INFO, libraries from WARNING."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     handler.addFilter(_name_request)
@@ -28,7 +28,7 @@ def configure_logging(log_format: LogFormat) -> None:
 
 
 def _name_request(record: logging.LogRecord) -> bool:
-    """Every record says which request it belongs to, whoever logs it."""
+    """Add the request id and the user to a log record, whichever logger it comes from."""
     user, request_id = caller.get()
     record.__dict__.setdefault("request_id", request_id)
     record.__dict__.setdefault("user", user)
@@ -52,8 +52,8 @@ class _TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(request_id)s %(message)s", datefmt="%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        said = {name: value for name, value in vars(record).items() if name not in _USUAL}
-        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in said.items())])
+        extra = [f"{name}={value}" for name, value in vars(record).items() if name not in _USUAL]
+        return " ".join([super().formatMessage(record), *extra])
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

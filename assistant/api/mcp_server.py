@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.endpoints import Endpoints
 from assistant.assistant import Assistant
 from index.errors import CaseciteError
@@ -40,8 +40,8 @@ _READS_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idemp
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def build_mcp(assistant: Assistant, traffic: Traffic) -> MCPServer:
-    """The server with its three tools, to be run on any transport."""
+def build_mcp(assistant: Assistant, admission: AdmissionControl) -> MCPServer:
+    """An MCP server with three tools, for any transport."""
     server: MCPServer = MCPServer(
         "casecite",
         title="casecite: published case reports",
@@ -55,17 +55,17 @@ def build_mcp(assistant: Assistant, traffic: Traffic) -> MCPServer:
         (endpoints.search_case_reports, "Search case reports"),
         (endpoints.get_record, "Get a case report"),
     ):
-        server.add_tool(_let_in(endpoint, traffic), title=title, description=getdoc(endpoint), annotations=_READS_ONLY)
+        server.add_tool(_limit(endpoint, admission), title=title, description=getdoc(endpoint), annotations=_READS_ONLY)
     return server
 
 
-def mount_mcp(app: FastAPI, assistant: Assistant, traffic: Traffic, host: str = "127.0.0.1") -> None:
+def mount_mcp(app: FastAPI, assistant: Assistant, admission: AdmissionControl, host: str = "127.0.0.1") -> None:
     """Serve the tools at `/mcp` of an app, by streamable HTTP; call it before anything is mounted at `/`.
 
-    A web page must not reach the tools through a visitor's browser under a name of its own, so requests have to call
-    the server by a loopback name or, where it listens on one, by `host`.
+    Requests must use a loopback host name or `host`, so that a web page cannot reach the tools through a visitor's
+    browser (DNS rebinding).
     """
-    server_app = build_mcp(assistant, traffic).streamable_http_app(
+    server_app = build_mcp(assistant, admission).streamable_http_app(
         streamable_http_path=PATH, stateless_http=True, transport_security=_allow_hosts(host)
     )
     app.router.routes.extend([Route(PATH, _refuse, methods=["GET", "DELETE"]), *server_app.routes])
@@ -80,7 +80,7 @@ def mount_mcp(app: FastAPI, assistant: Assistant, traffic: Traffic, host: str = 
 
 
 async def _refuse(_: Request) -> Response:
-    """To what opens or ends a session, and to browsers: there are none to open, as no call depends on another."""
+    """The reply to requests that open or end a session, and to browsers: the tools are stateless."""
     return PlainTextResponse("For MCP clients, which send POST requests.\n", 405, {"Allow": "POST"})
 
 
@@ -90,15 +90,15 @@ def _allow_hosts(host: str) -> TransportSecuritySettings:
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{form}" for form in hosts])
 
 
-def _let_in(endpoint: Callable[P, Awaitable[R]], traffic: Traffic) -> Callable[P, Awaitable[R]]:
-    """An endpoint behind `traffic`. Errors that a caller can mend reach the caller; what others say stays here."""
+def _limit(endpoint: Callable[P, Awaitable[R]], admission: AdmissionControl) -> Callable[P, Awaitable[R]]:
+    """An endpoint under admission control. The caller gets the text of casecite's own errors only."""
 
     @wraps(endpoint)
     async def tool(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with traffic.question("mcp") as visit:
+            with admission.admit("mcp") as admitted:
                 result = await endpoint(*args, **kwargs)
-                visit.outcome = getattr(result, "status", visit.outcome)
+                admitted.outcome = getattr(result, "status", admitted.outcome)
             return result
         except CaseciteError as error:
             raise ToolError(str(error)) from error

@@ -1,6 +1,6 @@
-"""The results that programs get, and how they are made of answers, passages and records.
+"""Result types of the endpoints, and their construction from answers, passages and records.
 
-Their descriptions become the JSON schemas of tools, and are read by language models.
+The descriptions go into the JSON schemas of tools and are read by language models.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _Result(BaseModel):
 
 
 class Reference(_Result):
-    """Which report it is. `is_digest` says that its text is a digest in other words, not the published abstract."""
+    """A report. `is_digest`: its text is a digest in other words, not the published abstract."""
 
     record_id: str
     title: str | None
@@ -34,18 +34,18 @@ class Reference(_Result):
 
 
 class CitedQuote(Reference):
-    """A sentence that statements rest on: `quote` is `abstract[start:end]` of the record, or that span of its title."""
+    """A cited sentence: `quote` is `abstract[start:end]` of the record, or that span of its title."""
 
-    number: int = Field(description="The [n] by which statements cite it.")
-    quote: str = Field(description="The sentence, word for word.")
-    section: str | None = Field(description="The part of the abstract in which it stands, such as “Case presentation”.")
+    number: int = Field(description="The n of its mark [n] in statements.")
+    quote: str = Field(description="The sentence, verbatim.")
+    section: str | None = Field(description="The section of the abstract, such as “Case presentation”.")
     field: QuotedField
     start: int
     end: int
 
 
 class Statement(_Result):
-    """One statement of an answer and the numbers of the citations that it rests on."""
+    """A statement of an answer and the numbers of its citations."""
 
     text: str
     citations: tuple[int, ...]
@@ -60,13 +60,13 @@ class AskResult(_Result):
     statements: tuple[Statement, ...]
     citations: tuple[CitedQuote, ...]
     warnings: tuple[str, ...]
-    notice: str = Field(description="What the answer is not; show it with the answer.")
-    query: str = Field(description="What was searched; other than the question if that is a follow-up.")
+    notice: str = Field(description="That it is not medical advice; show it with the answer.")
+    query: str = Field(description="What was searched: the question, or for a follow-up its completed form.")
     index_id: str
 
 
 class FoundRecord(Reference):
-    """A report that was found, with the passage of its abstract that fits the query best."""
+    """A report that was found, with its best passage."""
 
     rank: int
     score: float = Field(description="From 0 to 1, comparable within one result only.")
@@ -75,14 +75,14 @@ class FoundRecord(Reference):
 
 
 class SearchResult(_Result):
-    """Reports, the best first."""
+    """Reports, best first."""
 
     records: tuple[FoundRecord, ...]
     index_id: str
 
 
 class LabelledSection(_Result):
-    """A part of an abstract: `abstract[start:end]`."""
+    """A section of an abstract: `abstract[start:end]`."""
 
     label: str
     start: int
@@ -90,7 +90,7 @@ class LabelledSection(_Result):
 
 
 class RecordResult(Reference):
-    """One report as it stands in the index."""
+    """A report of the index."""
 
     abstract: str
     sections: tuple[LabelledSection, ...]
@@ -102,7 +102,7 @@ class RecordResult(Reference):
 
 
 class IndexDescription(_Result):
-    """What an index holds and how its questions are answered; without a chat model, answers are made of quotes."""
+    """An index and how its questions are answered; without a chat model, answers are quotes."""
 
     index_id: str
     created_at: AwareDatetime
@@ -113,7 +113,7 @@ class IndexDescription(_Result):
 
 
 def describe_answer(answer: Answer) -> AskResult:
-    """An answer as a program gets it: what is not supported stays out."""
+    """An answer as a result, without unsupported statements."""
     return AskResult(
         answer=answer.text,
         status=answer.status,
@@ -130,7 +130,7 @@ def describe_answer(answer: Answer) -> AskResult:
 
 
 def describe_passage(passage: Passage) -> FoundRecord:
-    """A passage that was found, with its report."""
+    """A passage as a result."""
     return FoundRecord(
         **_describe_reference(passage.record),
         rank=passage.rank,
@@ -141,7 +141,7 @@ def describe_passage(passage: Passage) -> FoundRecord:
 
 
 def describe_record(record: Record) -> RecordResult:
-    """A report as it stands in the index."""
+    """A record as a result."""
     sections = [section._asdict() for section in record.sections]
     return RecordResult.model_validate(record.to_dict() | {"sections": sections})
 

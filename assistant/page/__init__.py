@@ -1,8 +1,8 @@
-"""The web chat, in Gradio. It shows what the assistant answers and decides nothing itself."""
+"""The web page, in Gradio: it shows the assistant's answers."""
 
 import os
 
-# Gradio reads these when it is imported; nothing is to be sent anywhere.
+# Read by Gradio when it is imported: no telemetry.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 

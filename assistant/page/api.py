@@ -1,4 +1,4 @@
-"""The page's endpoints for programs: what is in `assistant.api.endpoints`, as Gradio serves it."""
+"""The endpoints of `assistant.api.endpoints`, served by Gradio."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import gradio as gr
 from gradio.events import api
 from pydantic import BaseModel, ValidationError, validate_call
 
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.endpoints import Endpoints
 from assistant.assistant import Assistant
-from assistant.page.callers import know_caller
+from assistant.page.callers import set_caller
 from index.errors import CaseciteError
 
 
-def add_endpoints(assistant: Assistant, traffic: Traffic) -> None:
+def add_endpoints(assistant: Assistant, admission: AdmissionControl) -> None:
     """Add `/ask`, `/search` and `/index_info` to the page that is being built."""
     endpoints = Endpoints(assistant)
     for endpoint, api_name in (
@@ -27,29 +27,29 @@ def add_endpoints(assistant: Assistant, traffic: Traffic) -> None:
         (endpoints.describe_index, "index_info"),
     ):
         api(
-            _as_json(endpoint, traffic),
+            _as_json(endpoint, admission),
             api_name=api_name,
             api_description=_describe(endpoint),
-            concurrency_limit=None,  # `Traffic` lets in
+            concurrency_limit=None,  # admission control limits it
             api_visibility="public",
         )
 
 
 def _as_json(
-    endpoint: Callable[..., Awaitable[BaseModel]], traffic: Traffic
+    endpoint: Callable[..., Awaitable[BaseModel]], admission: AdmissionControl
 ) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """An endpoint whose arguments are checked and whose result is a JSON object; its errors reach the caller."""
+    """An endpoint with validated arguments and a JSON object as its result, under admission control."""
     checked = validate_call(endpoint)
     parameters = signature(endpoint, eval_str=True)
 
     @wraps(endpoint)
     async def call(request: gr.Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        know_caller(request)
+        set_caller(request)
         try:
-            with traffic.question("api") as visit:
-                # By name, so that an error names the argument.
+            with admission.admit("api") as admitted:
+                # Keyword arguments, so that an error names the argument.
                 result = await checked(**parameters.bind(*args, **kwargs).arguments)
-                visit.outcome = getattr(result, "status", visit.outcome)
+                admitted.outcome = getattr(result, "status", admitted.outcome)
             return result.model_dump(mode="json")
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -58,7 +58,7 @@ def _as_json(
         except CaseciteError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    # Gradio reads types off the signature, and off the annotations what it fills in itself.
+    # Gradio reads argument types from the signature, and `request` from the annotations.
     own = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
     call.__signature__ = parameters.replace(  # type: ignore[attr-defined]
         parameters=[own, *parameters.parameters.values()], return_annotation=dict[str, Any]
@@ -68,7 +68,7 @@ def _as_json(
 
 
 def _describe(endpoint: Callable[..., Any]) -> str:
-    """What an endpoint does and what its arguments are."""
+    """The description of an endpoint and its arguments."""
     arguments = [
         f"{name}: {parameter.annotation.__metadata__[0].description}"
         for name, parameter in signature(endpoint, eval_str=True).parameters.items()

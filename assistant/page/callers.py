@@ -1,4 +1,4 @@
-"""Who is behind an event of the page."""
+"""The caller of a Gradio event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gradio as gr
 from assistant.api.admission import Caller, caller
 
 
-def know_caller(request: gr.Request) -> None:
-    """Know who caused what an event does from here on: Gradio runs it apart from the request that sent it."""
+def set_caller(request: gr.Request) -> None:
+    """Set the current caller from the request of an event, since Gradio runs the event outside of its request."""
     address = request.client.host if request.client else "unknown"
     caller.set(Caller(request.username or address, request.headers.get("x-request-id", "-")))

@@ -1,4 +1,4 @@
-"""Evidence as cards: the record, its reference and links, and its abstract with the quoted sentences marked."""
+"""Evidence cards: a record with its reference, links, and abstract with the quoted sentences marked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_AUTHORS = 6
 
 
 class Segment(NamedTuple):
-    """A piece of an abstract, with the number of the citation that quotes it, if one does."""
+    """A piece of an abstract, with the number of the citation that quotes it."""
 
     text: str
     number: int | None
 
 
 class Part(NamedTuple):
-    """A section of an abstract: its label, where it has one, and its pieces."""
+    """A section of an abstract: its label, if any, and its pieces."""
 
     label: str | None
     segments: list[Segment]
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What a card shows of a record; `citations` are those of its sentences that are quoted."""
+    """What a card shows of a record; `citations` are those of this record."""
 
     record: Record
     anchor: str
@@ -47,7 +47,7 @@ class Card:
 
 
 def render_evidence(conversation: Conversation) -> str:
-    """The cards of every answer; those of the last are in sight, the others come up when one of them is opened."""
+    """The cards of every answer as HTML; only those of the last are visible until a citation of another is opened."""
     groups = [
         {
             "exchange": exchange,
@@ -64,15 +64,15 @@ def render_evidence(conversation: Conversation) -> str:
 
 
 def make_cards(exchange: Exchange) -> list[Card]:
-    """A card for each record that is cited, in the order of first use."""
+    """A card for each cited record, in the order of first use."""
     return [_make_card(group[0].record, group, "") for group in group_by_record(_cited(exchange))]
 
 
 def split_abstract(record: Record, citations: Iterable[Citation]) -> list[Part]:
-    """The abstract in its sections, cut where the quoted sentences begin and end."""
+    """The sections of the abstract, split at the quoted sentences."""
     quoted = sorted((item for item in citations if item.field == "abstract"), key=lambda item: item.start)
     return [
-        Part(label, _cut(record.abstract, start, end, quoted))
+        Part(label, _split_at_quotes(record.abstract, start, end, quoted))
         for label, start, end in _all_sections(record)
         if record.abstract[start:end].strip()
     ]
@@ -106,7 +106,7 @@ def _make_card(record: Record, citations: Sequence[Citation], anchor: str) -> Ca
 
 
 def _all_sections(record: Record) -> list[tuple[str | None, int, int]]:
-    """The sections with what stands between them, so that nothing of the abstract is left out."""
+    """The spans of the sections and of the text between them, which cover the whole abstract."""
     spans: list[tuple[str | None, int, int]] = []
     position = 0
     for label, start, end in (*record.sections, Section("", len(record.abstract), len(record.abstract))):
@@ -118,7 +118,7 @@ def _all_sections(record: Record) -> list[tuple[str | None, int, int]]:
     return spans
 
 
-def _cut(text: str, start: int, end: int, quoted: Sequence[Citation]) -> list[Segment]:
+def _split_at_quotes(text: str, start: int, end: int, quoted: Sequence[Citation]) -> list[Segment]:
     segments, position = [], start
     for item in quoted:
         begins, ends = max(item.start, position), min(item.end, end)

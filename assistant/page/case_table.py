@@ -13,16 +13,15 @@ from assistant.page.saving import as_file, offer_file
 from assistant.page.templating import fill
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-NOTHING_YET = "Ask something first. The reports that the answer cites will stand here side by side."
-STILL_OPEN = "The answer is on its way. Open this tab again when it is there."
+NOTHING_YET = "Ask a question first. The reports that the answer cites are compared here."
+STILL_OPEN = "The answer is not complete yet. Open this tab again when it is."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
 class CaseTableTab:
-    """The reports that the last answer cites, a row each. It is made when the tab is opened."""
+    """The case table of the reports that the last answer cites, made when the tab is opened."""
 
     def __init__(self, assistant: Assistant, conversation: gr.State, tab: gr.Tab) -> None:
-        """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
         table = gr.State(None)
         shown = gr.HTML(render_table(None), elem_id="case-table", js_on_load=None, apply_default_css=False)
@@ -44,11 +43,11 @@ class CaseTableTab:
 
 
 def render_table(table: CaseTable | None, question: str = "", hint: str = NOTHING_YET) -> str:
-    """The table as HTML: each cell opens to the sentence that it was taken from. Without a table there is the hint."""
+    """The table as HTML; each cell opens to its source sentence. Without a table only the hint."""
     return fill("case_table.html", table=table, question=question, hint=hint, short_reference=short_reference)
 
 
 def _check(table: CaseTable | None) -> CaseTable:
     if table is None:
-        raise gr.Error("There is no table yet: ask something first.", print_exception=False)
+        raise gr.Error("There is no table yet. Ask a question first.", print_exception=False)
     return table

@@ -1,4 +1,4 @@
-"""The tab where questions are asked: the chat, and beside it the evidence of its answers."""
+"""The tab with the chat and the evidence of its answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.assistant import Assistant
 from assistant.cases.suggestions import explain_refusal, suggest_questions
 from assistant.feedback import FeedbackStore
-from assistant.page.callers import know_caller
+from assistant.page.callers import set_caller
 from assistant.page.cards import render_evidence
 from assistant.page.controls import Controls
 from assistant.page.conversation import Conversation, Exchange, as_messages, render_message, stop, turns_of
@@ -31,22 +31,21 @@ DEMO_QUESTIONS = (
     "Which reports describe seizures?",
 )
 PLACEHOLDER = "Ask about a case: a dose, an outcome, a value, a duration; or which reports there are."
-FAILED = "Something went wrong, and the question was not answered. The log of the server says what it was."
+FAILED = "An error occurred, and the question was not answered. The server's log has the details."
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _LOG = logging.getLogger(__name__)
 
 Updates = dict[Any, Any]
-"""What changes on the page: new values by component."""
+"""New values by component."""
 FindQuestion = Callable[[Any, str, Conversation], tuple[str, Conversation]]
-"""The question of an event, and the conversation before it: from the event's data, the text typed, the conversation."""
+"""(event, text typed, conversation) -> (question, the conversation before it)."""
 
 
 class ChatTab:
-    """The chat. Its state is a conversation, which belongs to one browser tab alone."""
+    """The chat, added to the page that is being built. Its state is a conversation, separate for each browser tab."""
 
-    def __init__(self, assistant: Assistant, traffic: Traffic) -> None:
-        """Add the tab's parts to the page that is being built."""
-        self._assistant, self._traffic = assistant, traffic
+    def __init__(self, assistant: Assistant, admission: AdmissionControl) -> None:
+        self._assistant, self._admission = assistant, admission
         self.conversation = gr.State(())
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=300):
@@ -63,8 +62,8 @@ class ChatTab:
                 )
         self._listen()
 
-    def let_ask(self, event: Callable[..., Any], find_question: Callable[[gr.EventData], str]) -> None:
-        """Let an event of another part of the page ask: `find_question` makes a question of the event's data."""
+    def ask_on(self, event: Callable[..., Any], find_question: Callable[[gr.EventData], str]) -> None:
+        """Ask a question on an event of another tab; `find_question` returns the question for the event."""
         self._connect(event, lambda data, _, conversation: (find_question(data), conversation))
         self._let_stop()
 
@@ -75,7 +74,7 @@ class ChatTab:
             elem_id="chat",
             height="60vh",
             layout="panel",
-            autoscroll=False,  # the page's script keeps the question in sight, and its answer below
+            autoscroll=False,  # the page's script scrolls the question to the top instead
             latex_delimiters=[],
             allow_tags=False,
             editable="user",
@@ -109,12 +108,12 @@ class ChatTab:
         self._let_stop()
 
     def _connect(self, event: Callable[..., Any], find_question: FindQuestion) -> None:
-        """Let an event ask the question that is found in its data, after the conversation that is found."""
+        """Ask a question on an event; `find_question` returns it and the conversation before it."""
 
         async def ask_found(
             data: gr.EventData, request: gr.Request, typed: str, conversation: Conversation, *options: Any
         ) -> AsyncIterator[Updates]:
-            know_caller(request)
+            set_caller(request)
             question, before = find_question(data, typed, conversation)
             async with aclosing(self._ask(question, before, options)) as steps:
                 async for updates in steps:
@@ -137,35 +136,32 @@ class ChatTab:
         return self._show(conversation[:place]) | {self.question: gr.Textbox(value=conversation[place].question)}
 
     async def _ask(self, question: str, before: Conversation, options: Sequence[Any]) -> AsyncGenerator[Updates]:
-        """Ask, and show each step of the answer. Closed early, it gives the question's place back."""
+        """Ask, and yield updates for each step of the answer. Closing the generator ends the question's admission."""
         exchange = Exchange(question=question)
-        yield self._show_open((*before, exchange))
+        yield {
+            self.question: gr.Textbox(value="", submit_btn=False, stop_btn=True),
+            self.chatbot: as_messages((*before, exchange)),
+            self.conversation: (*before, exchange),
+        }
         try:
             exchange = replace(exchange, filters=self.controls.filters(*options))
             assistant = self.controls.adapt(*options)
-            with self._traffic.question("page") as visit:
+            with self._admission.admit("page") as admitted:
                 async with aclosing(assistant.astream(question, turns_of(before), exchange.filters)) as events:
                     async for event in events:
                         shown, exchange = render_message(exchange), exchange.follow(event)
                         if event.answer is not None:
-                            visit.take(event.answer)
+                            admitted.set_answer(event.answer)
                         if exchange.is_open and render_message(exchange) != shown:
                             conversation = (*before, exchange)
                             yield {self.chatbot: as_messages(conversation), self.conversation: conversation}
                 exchange = await asyncio.to_thread(_explain, exchange, assistant)
         except CaseciteError as error:
             exchange = exchange.fail(str(error))
-        except Exception:  # or the page would wait for ever
+        except Exception:  # otherwise the page would wait forever
             _LOG.exception("a question was not answered")
             exchange = exchange.fail(FAILED)
         yield self._show((*before, exchange))
-
-    def _show_open(self, conversation: Conversation) -> Updates:
-        return {
-            self.question: gr.Textbox(value="", submit_btn=False, stop_btn=True),
-            self.chatbot: as_messages(conversation),
-            self.conversation: conversation,
-        }
 
     def _show(self, conversation: Conversation) -> Updates:
         return {
@@ -178,7 +174,7 @@ class ChatTab:
 
 
 def example_questions(assistant: Assistant) -> Sequence[str]:
-    """Questions to click: the demo's own, or one on each of the first reports with a title."""
+    """Example questions to click: those of the demo, or one on each of the first reports with a title."""
     if assistant.index.manifest.digest_count:
         return DEMO_QUESTIONS
     titles = assistant.index.first_titles(len(DEMO_QUESTIONS))
@@ -186,7 +182,7 @@ def example_questions(assistant: Assistant) -> Sequence[str]:
 
 
 def _explain(exchange: Exchange, assistant: Assistant) -> Exchange:
-    """The exchange with what can be asked next, or with what was looked for in vain."""
+    """The exchange with suggestions, and with an explanation if the evidence is insufficient."""
     answer = exchange.answer
     if answer is None:
         return exchange
@@ -202,6 +198,6 @@ def _find_retried(event: gr.EventData, _: str, conversation: Conversation) -> tu
 
 
 def _place_of(event: Any) -> int:
-    """The exchange that an event's message belongs to: there are two messages an exchange."""
+    """The index of the exchange that an event's message belongs to: each exchange has two messages."""
     index = event.index if isinstance(event.index, int) else event.index[0]
     return int(index) // 2

@@ -1,4 +1,4 @@
-"""What a user can set beside the question: which reports are searched, how many are read, who writes the answer."""
+"""The search options: filters, how many reports are read, and quotes or a chat model's text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ ANY_YEAR = ("Any", 0)
 
 
 class Controls:
-    """The controls, and what their values mean."""
+    """The components of the search options on the page that is being built."""
 
     def __init__(self, assistant: Assistant) -> None:
-        """Add them to the page that is being built."""
         self._assistant = assistant
         with gr.Accordion("Search options", open=False, elem_id="options"):
             with gr.Row():
@@ -47,26 +46,26 @@ class Controls:
 
     @property
     def all(self) -> list[Any]:
-        """The components whose values `filters` and `adapt` take, in their order."""
+        """The components whose values `filters` and `adapt` take, in this order."""
         return [self.year_from, self.year_to, self.journals, self.types, self.open_access, self.top_k, self.style]
 
     @property
     def offered(self) -> list[Any]:
-        """The components whose choices are those that the library has."""
+        """The components whose choices depend on the library."""
         return [self.year_from, self.year_to, self.journals, self.types]
 
     def offer(self, overview: LibraryOverview) -> list[Any]:
-        """The choices that a library has, in the order of `offered`."""
+        """The choices for a library, in the order of `offered`."""
         years = [ANY_YEAR, *((str(year), year) for year in reversed(overview.years))]
         types = sorted(overview.publication_types, key=str.casefold)
         return [gr.Dropdown(choices=choices) for choices in (years, years, overview.journal_names, types)]
 
     @staticmethod
     def filters(year_from: Any, year_to: Any, journals: Any, types: Any, open_access: Any, *_: Any) -> Filters:
-        """The filters that are set.
+        """The filters from the components' values.
 
         Raises:
-            WrongUseError: the years are the wrong way round.
+            WrongUseError: the first year is later than the last.
         """
         return Filters(
             year_from=year_from or None,
@@ -77,7 +76,7 @@ class Controls:
         )
 
     def adapt(self, *values: Any) -> Assistant:
-        """The assistant as it is set."""
+        """The assistant with the options from the components' values."""
         *_, top_k, style = values
         return self._assistant.with_options(top_k=int(top_k), quotes_only=style == QUOTES)
 

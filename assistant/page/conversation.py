@@ -1,4 +1,4 @@
-"""A conversation as the page keeps it, and its messages as the chat shows them."""
+"""The state of a conversation on the page, and its messages as Markdown."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from index.text.cleaning import clean_text
 from index.types import Filters, Record
 
 STOPPED = "Stopped."
-LIST_NOTE = "A list may miss reports, and hold some that are beside the point."
+LIST_NOTE = "The list can miss reports and contain some that do not fit."
 _MARK = re.compile(r"\[(\d+)\]")
 _CONFIDENCE_WORDS = ((0.85, "high"), (0.6, "moderate"), (0.0, "low"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A question and what has become of it: the step it is at, the text so far, at last the answer or an error.
+    """A question with its progress: the current step, the text so far, then the answer or an error.
 
-    `suggestions` are questions that can be asked next, `refusal` explains an answer that says nothing, and `filters`
-    are those in force.
+    `filters` are those of the search, `suggestions` questions that can be asked next; `refusal` explains an answer
+    with insufficient evidence.
     """
 
     question: str
@@ -40,7 +40,7 @@ class Exchange:
     error: str | None = None
 
     def __post_init__(self) -> None:
-        """Show the question as it is asked: without characters that only harm or deceive."""
+        """Clean the question as the assistant does: without invisible and control characters."""
         object.__setattr__(self, "question", clean_text(self.question))
 
     @property
@@ -49,7 +49,7 @@ class Exchange:
         return self.answer is None and self.error is None
 
     def follow(self, event: AnswerEvent) -> Exchange:
-        """This exchange one step on."""
+        """This exchange after an event."""
         return replace(self, step=event.step, text=event.text or self.text, answer=event.answer)
 
     def fail(self, error: str) -> Exchange:
@@ -61,24 +61,24 @@ Conversation = tuple[Exchange, ...]
 
 
 def answers_of(conversation: Iterable[Exchange]) -> list[Answer]:
-    """The answers that were given, in their order."""
+    """The answers, in order."""
     return [exchange.answer for exchange in conversation if exchange.answer is not None]
 
 
 def turns_of(conversation: Iterable[Exchange]) -> list[Turn]:
-    """What was said before, as the assistant takes it."""
+    """The conversation as the history of the next question."""
     return [turn for answer in answers_of(conversation) for turn in answer.turns]
 
 
 def stop(conversation: Conversation) -> Conversation:
-    """The conversation with a question that is still open given up."""
+    """The conversation with its open question stopped."""
     return tuple(exchange.fail(STOPPED) if exchange.is_open else exchange for exchange in conversation)
 
 
 def as_messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
-    """The conversation as the chat shows it, two messages an exchange.
+    """The messages of the chat, two for each exchange.
 
-    The last one says that an answer is no advice, as the foot of the page is out of sight, and offers what to ask next.
+    The last one says that the answer is not medical advice and offers suggestions.
     """
     messages: list[dict[str, Any]] = []
     for exchange in conversation:
@@ -92,7 +92,7 @@ def as_messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
 
 
 def render_message(exchange: Exchange) -> str:
-    """What is known of an answer, as Markdown, its marks linked to the evidence."""
+    """The answer, its text so far, or the step or error, as Markdown with marks linked to the evidence."""
     parts = []
     if exchange.answer is not None:
         parts = _render_answer(exchange, exchange.answer)
@@ -106,12 +106,12 @@ def render_message(exchange: Exchange) -> str:
 
 
 def anchor(exchange_id: str, number: int | str) -> str:
-    """The id of the place where a citation's sentence is shown."""
+    """The HTML id of a citation's sentence in the evidence."""
     return f"cite-{exchange_id}-{number}"
 
 
 def describe_check(answer: Answer) -> str:
-    """How sure the answer is and what was checked, in words."""
+    """What was verified, and the confidence, in words."""
     if answer.status == "insufficient_evidence":
         return ""
     checked = (
@@ -121,19 +121,19 @@ def describe_check(answer: Answer) -> str:
     )
     if answer.status == "partial":
         left_out = sum(not claim.supported for claim in answer.claims)
-        checked += f" Left out, since no sentence says so: {left_out} of the model's statements."
+        checked += f" Left out, since no sentence supports them: {left_out} of the model's statements."
     if answer.kind == "list":
         return f"{checked} {LIST_NOTE}"
     return f"{checked} Confidence: {confidence_word(answer.confidence)}."
 
 
 def confidence_word(confidence: float) -> str:
-    """A probability in a word."""
+    """A probability as a word."""
     return next(word for least, word in _CONFIDENCE_WORDS if confidence >= least)
 
 
 def short_reference(record: Record) -> str:
-    """First author, journal and year: enough to know a report by."""
+    """First author, journal and year of a report."""
     first = record.authors[0] + (" et al." if len(record.authors) > 1 else "") if record.authors else ""
     parts = [first or record.title or link_text(record), record.journal or "", str(record.year or "")]
     return ", ".join(part for part in parts if part)
@@ -170,10 +170,10 @@ def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
         words = ", ".join(f"“{word}”" for word in refusal.unknown_words)
         looked_for += f" In no report of this library: {escape_markdown(words)}."
     if exchange.filters:
-        looked_for += " Only reports that the filters let through were searched."
+        looked_for += " Only reports that pass the filters were searched."
     parts = [looked_for]
     if refusal.nearest:
-        parts.append("Nearest reports, in which no sentence was found that answers:")
+        parts.append("Nearest reports, without a sentence that answers:")
         parts.append(
             "\n".join(
                 f"- [{_with_marks(record.title or short_reference(record), record)}]"

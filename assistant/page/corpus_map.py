@@ -1,4 +1,4 @@
-"""The tab with the map of the library: a dot for each report, near those it is like; a click asks about it."""
+"""The tab with the map of the library: a dot for each report, near similar ones; a click asks about it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ element.addEventListener('keydown', pick);
 
 
 class MapTab:
-    """The map. It is drawn when the tab is opened, and anew when the library has changed."""
+    """The map, drawn when the tab is opened and again when the library has changed."""
 
     def __init__(self, assistant: Assistant, tab: gr.Tab) -> None:
-        """Add the tab's parts to the page that is being built."""
         self._assistant = assistant
         self._drawn: WeakKeyDictionary[Snapshot, str] = WeakKeyDictionary()
         self.map = gr.HTML(
@@ -38,7 +37,7 @@ class MapTab:
         tab.select(self._draw, None, self.map, show_progress_on=self.map, concurrency_limit=1, api_visibility="private")
 
     def question_about(self, event: gr.EventData) -> str:
-        """What is asked about the report whose dot was clicked."""
+        """A question about the report whose dot was clicked."""
         record = self._assistant.index.get_record(event.record_id)
         return f"What was the outcome in “{record.name.rstrip('.')}”?" if record else ""
 
@@ -50,7 +49,7 @@ class MapTab:
 
 
 def render_map(corpus_map: CorpusMap) -> str:
-    """The map as a picture whose dots can be pointed at, clicked, and reached with the arrow keys."""
+    """The map as an SVG whose dots can be clicked and reached with the arrow keys."""
     return fill(
         "corpus_map.html",
         map=corpus_map,

@@ -1,4 +1,4 @@
-"""The tab with what the library holds, and for those who may, where records are added."""
+"""The tab that describes the library, and where editors add records."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ _overviews: WeakKeyDictionary[Snapshot, LibraryOverview] = WeakKeyDictionary()
 
 
 class LibraryTab:
-    """Counts, plots, the last build and its rejections, and the form that adds records."""
+    """Counts, plots, the last build and its rejections, and the form to add records."""
 
     def __init__(self, assistant: Assistant, settings: PageSettings) -> None:
-        """Add the tab's parts to the page that is being built."""
         self._assistant, self._settings = assistant, settings
         self.facts = gr.HTML(elem_id="library", js_on_load=None, apply_default_css=False)
         with gr.Group(visible=False) as self.form:
@@ -44,17 +43,17 @@ class LibraryTab:
         self.added = added.then(self.show, None, self.facts, show_progress="hidden", **_PRIVATE)
 
     def show(self) -> str:
-        """What the library holds now."""
+        """The description of the current build as HTML."""
         build = self._assistant.index.current()
         return render_library(read_overview(build), read_rejections(build, SHOWN_REJECTIONS))
 
     def permit(self, request: gr.Request) -> tuple[Any, str]:
-        """The form for those who may add records, for others who may."""
+        """The form for editors; for others a note on who may add records."""
         if self._settings.may_edit(request.username):
             return gr.Group(visible=True), ""
         who = "Only users named in CASECITE_EDITORS" if self._settings.editors else "Nobody"
         return gr.Group(visible=False), (
-            f"{who} may add records from this page; on the computer that serves it, `casecite index update FILES` does."
+            f"{who} may add records from this page. On the server, `casecite index update FILES` adds them."
         )
 
     def _add(
@@ -68,11 +67,11 @@ class LibraryTab:
         if not files:
             raise gr.Error("Choose the files to add first.", print_exception=False)
 
-        def tell(step: str, done: int, total: int | None) -> None:
+        def report_progress(step: str, done: int, total: int | None) -> None:
             progress((done, total) if total else None, desc=step)
 
         try:
-            report = build_index(list(files), self._assistant.index.index_dir, "update", tell)
+            report = build_index(list(files), self._assistant.index.index_dir, "update", report_progress)
         except CaseciteError as error:
             _LOG.warning("records were not added: %s", error, exc_info=error.__cause__)
             raise gr.Error(str(error), print_exception=False, duration=None) from error
@@ -80,7 +79,7 @@ class LibraryTab:
 
 
 def render_library(overview: LibraryOverview, rejections: Sequence[Rejection]) -> str:
-    """What a library holds: its facts, plots by year and journal, and what was rejected."""
+    """Facts, plots by year and journal, and rejected input as HTML."""
     return fill(
         "library.html",
         overview=overview,
@@ -93,36 +92,36 @@ def render_library(overview: LibraryOverview, rejections: Sequence[Rejection]) -
 
 
 def _fill_gaps(years: Mapping[int, int]) -> dict[int, int]:
-    """The years from the first to the last, those without reports too."""
+    """Counts from the first year to the last, with zeros."""
     return {year: years.get(year, 0) for year in range(min(years), max(years) + 1)} if years else {}
 
 
 def _file_name(source: str) -> str:
-    """The last part of a path: where it stands on the server concerns nobody."""
+    """The last part of a path; the page does not show folders of the server."""
     return clean_line(source.replace("\\", "/").rpartition("/")[2])
 
 
 def render_report(report: BuildReport) -> str:
-    """What became of the files that were added."""
+    """The result of adding files as HTML."""
     rejected = [replace(item, file=_file_name(item.file)) for item in report.rejected[:SHOWN_REJECTIONS]]
     return fill("report.html", report=report, rejected=rejected, counts=_count_input(report))
 
 
 def _count_input(report: BuildReport) -> list[tuple[str, int, str]]:
-    """What became of the input, as (what, how much of it, what that means)."""
+    """Rows of (label, count, explanation)."""
     return [
         ("Added", report.added, "new to the library"),
-        ("Changed", report.changed, "with another text or other data than before"),
-        ("Unchanged", report.unchanged, "as they were"),
-        ("Merged", report.merged, "the same report as another record, which they complete or correct"),
+        ("Changed", report.changed, "with new text or data"),
+        ("Unchanged", report.unchanged, "already in the library"),
+        ("Merged", report.merged, "into the record of the same report"),
         ("Repeated", report.duplicates, "given more than once"),
         ("Removed", report.removed, ""),
-        ("Rejected", report.rejected_count, "no reports"),
+        ("Rejected", report.rejected_count, "not valid reports"),
     ]
 
 
 def read_overview(build: Snapshot) -> LibraryOverview:
-    """The overview of a build, counted once, since a build never changes."""
+    """The overview of a build, cached."""
     if build not in _overviews:
         _overviews[build] = describe_library(build)
     return _overviews[build]

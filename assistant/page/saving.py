@@ -1,4 +1,4 @@
-"""Files that a user takes along: made when asked for, handed to the browser, never kept on the server."""
+"""Downloads of conversations and references, made on request and never stored on the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAVE_SCRIPT = "(file) => window.casecite.save(file)"
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """A format that a conversation, or the reports it cites, can be saved in."""
+    """A file format of conversations or of cited reports."""
 
     label: str
     name: str
@@ -30,7 +30,7 @@ class _Format:
 
 
 def cited_records(answers: list[Answer]) -> list[Record]:
-    """Each record that any of the answers cites, in the order of first use."""
+    """The records that the answers cite, in the order of first use."""
     records = {citation.record.record_id: citation.record for answer in answers for citation in answer.citations}
     return list(records.values())
 
@@ -63,7 +63,7 @@ REFERENCE_FORMATS = (
 
 
 def add_save_buttons(conversation: gr.State) -> None:
-    """A button for each format, for the conversation and for the reports that it cites."""
+    """Add a button for each format of conversations and references."""
     with gr.Accordion("Save and cite", open=False, elem_id="save"):
         for heading, formats in (("Conversation", CONVERSATION_FORMATS), ("References", REFERENCE_FORMATS)):
             gr.Markdown(f"**{heading}**")
@@ -74,14 +74,14 @@ def add_save_buttons(conversation: gr.State) -> None:
 
 
 def offer_file(button: gr.Button, make: Callable[..., dict[str, str]], inputs: list[Any]) -> None:
-    """Let a button hand a file, made by `make` of the inputs, to the browser."""
+    """Make a button download the file that `make` returns for the inputs."""
     file = gr.JSON(visible=False)
     made = button.click(make, inputs, file, api_visibility="private", show_progress="hidden")
     made.success(None, file, js=SAVE_SCRIPT, api_visibility="private")
 
 
 def as_file(name: str, media_type: str, content: str | bytes) -> dict[str, str]:
-    """A file as the page's script takes it."""
+    """A file as the page's script `save` expects it."""
     data = content.encode() if isinstance(content, str) else content
     return {"name": name, "type": media_type, "base64": b64encode(data).decode("ascii")}
 
@@ -90,7 +90,7 @@ def _writer(wanted: _Format) -> Callable[[Conversation], dict[str, str]]:
     def write(conversation: Conversation) -> dict[str, str]:
         answers = answers_of(conversation)
         if not answers:
-            raise gr.Error("There is nothing to save yet: ask something first.", print_exception=False)
+            raise gr.Error("There is nothing to save yet. Ask a question first.", print_exception=False)
         return as_file(f"casecite-{wanted.name}", wanted.media_type, wanted.write(answers))
 
     return write

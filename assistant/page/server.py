@@ -1,4 +1,4 @@
-"""The server of the page, and beside it of the endpoints for programs."""
+"""The web server: the page, the endpoints for programs, monitoring, and optionally MCP tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.guard import Guard, is_loopback
 from assistant.api.logs import configure_logging
 from assistant.api.mcp_server import mount_mcp
@@ -23,27 +23,27 @@ from assistant.page.theme import THEME, read_head
 from index.errors import WrongUseError
 
 MAX_WAITING = 512
-CONCURRENT_EVENTS = 8  # of each kind, beside questions
-SPARE_EVENTS = 64  # for those, and for questions that are refused
+CONCURRENT_EVENTS = 8  # of each kind other than questions
+SPARE_EVENTS = 64  # threads for these and for questions that are refused
 _LOG = logging.getLogger(__name__)
 
 
 def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, *, mcp: bool = False) -> None:
-    """Serve the page until it is stopped; with `mcp` the tools for language models too, at `/mcp`.
+    """Serve the page until interrupted; with `mcp` also the tools for language models, at `/mcp`.
 
     Raises:
-        WrongUseError: the port is taken or cannot be used, a setting cannot be read, or tools without a login are
-            wanted beside a page with one.
+        WrongUseError: the port cannot be used, a setting is invalid, or `mcp` is combined with a login, which the
+            tools do not ask for.
     """
     settings = page_settings()
     if mcp and settings.auth:
         raise WrongUseError(
-            "the tools at /mcp ask for no login, and CASECITE_AUTH says that the page does",
-            remedy="serve one of them by a process of its own",
+            "the tools at /mcp have no login, but CASECITE_AUTH requires one for the page",
+            remedy="serve them in separate processes",
         )
     configure_logging(settings.log_format)
     with _bind(host, port) as listener:
-        # Loads the models, so that the first question need not wait for them.
+        # Loads the models before the first question.
         assistant.search(TITLE)
         app = build_app(assistant, settings, host, listener.getsockname()[1], mcp=mcp)
         config = uvicorn.Config(
@@ -51,19 +51,19 @@ def serve_page(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, 
         )
         print(f"casecite is at http://{host}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)  # noqa: T201
         if not is_loopback(host) and not settings.auth:
-            _LOG.warning("whoever reaches %s may ask, since there is no login (CASECITE_AUTH sets one)", host)
+            _LOG.warning("anyone who can reach %s may ask questions: there is no login (CASECITE_AUTH sets one)", host)
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int, *, mcp: bool = False) -> FastAPI:
-    """The application that serves the page, and with `mcp` the tools for language models."""
+    """The FastAPI application with the page, and with `mcp` the tools for language models."""
     app = FastAPI(openapi_url=None)
-    traffic = Traffic(settings.max_questions, settings.questions_per_minute)
-    add_monitoring(app, assistant, traffic, settings)
+    admission = AdmissionControl(settings.max_questions, settings.questions_per_minute)
+    add_monitoring(app, assistant, admission, settings)
     if mcp:
-        mount_mcp(app, assistant, traffic, host)
-    page = build_page(assistant, traffic, settings)
-    # Or Gradio lets questions wait unseen before `Traffic` can tell that it is busy.
+        mount_mcp(app, assistant, admission, host)
+    page = build_page(assistant, admission, settings)
+    # Enough threads that Gradio does not queue questions before admission control sees them.
     page.max_threads = settings.max_questions + SPARE_EVENTS
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT_EVENTS)
     mounted: FastAPI = gr.mount_gradio_app(
@@ -75,8 +75,8 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
         auth=settings.may_log_in if settings.auth else None,
         footer_links=["api"],
         max_file_size=f"{settings.max_upload_mb}mb",
-        show_error=False,  # but for errors that are meant for users
-        run_history=False,  # or browsers would keep what was asked, for whoever uses them next
+        show_error=False,  # only errors that are raised as gr.Error
+        run_history=False,  # otherwise browsers store the questions
         theme=THEME,
         head=read_head(),
         ssr_mode=False,
@@ -84,14 +84,14 @@ def build_app(assistant: Assistant, settings: PageSettings, host: str, port: int
     )
     gradio_app = mounted.routes[-1].app  # type: ignore[attr-defined]
     find_user = partial(_find_user, page=gradio_app)
-    # The last is the outermost: what is refused is logged too.
+    # The last one added is the outermost: refused requests are logged too.
     mounted.add_middleware(Guard, settings=settings, host=host, find_user=find_user)
     mounted.add_middleware(RequestLog, find_user=find_user)
     return mounted
 
 
 def _find_user(request: Request, page: gr.routes.App) -> str | None:
-    """Who has logged in, by the token that Gradio has given them."""
+    """The login name of the session token in Gradio's cookie, or None."""
     names = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
     return next((page.tokens.get(request.cookies[name]) for name in names if name in request.cookies), None)
 

@@ -1,4 +1,4 @@
-"""The page's HTML from its templates. Whatever is filled in is escaped, so text of records and models stays text."""
+"""HTML from the page's templates, with all values escaped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def fill(template: str, **values: Any) -> str:
-    """A template of the folder `templates`, filled in."""
+    """Render a template of the folder `templates`."""
     return _environment().get_template(template).render(**values)
 
 

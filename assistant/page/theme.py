@@ -1,4 +1,4 @@
-"""How the page looks: one calm theme, in light and dark, with colours that pass WCAG AA."""
+"""The theme of the page, light and dark, with colours that meet WCAG AA."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ THEME = gr.themes.Soft(
 
 
 def read_head() -> str:
-    """The page's style and script as they go into its head; Gradio rewrites the rules of a style it is passed."""
-    return f"<style>{_read('page.css')}</style><script>{_read('page.js')}</script>"
-
-
-def _read(name: str) -> str:
-    return files("assistant.page").joinpath("static", name).read_text("utf-8")
+    """The page's style and script for its head; in the head, since Gradio rewrites the rules of `css`."""
+    static = files("assistant.page").joinpath("static")
+    style, script = (static.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    return f"<style>{style}</style><script>{script}</script>"

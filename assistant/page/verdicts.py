@@ -1,4 +1,4 @@
-"""What users say of answers: thumbs beside an answer, and a form for what is wrong with its evidence."""
+"""Feedback: thumbs on answers, and a form to report errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidde
 
 
 class VerdictForm:
-    """The form on the last answer, and the thumbs on each."""
+    """The form to report an error in the last answer, and the thumbs on each answer."""
 
     def __init__(self, store: FeedbackStore, conversation: gr.State, chatbot: gr.Chatbot) -> None:
-        """Add the form to the page that is being built."""
         self._store = store
         with gr.Accordion("Report an error", open=False, elem_id="report"):
             self.subject = gr.Dropdown(label="What is wrong", choices=self._choices(None), value=WHOLE_ANSWER)
             comment = gr.Textbox(label="Comment", lines=2, max_length=MAX_COMMENT_CHARS)
             send = gr.Button("Send", size="sm")
             gr.Markdown(
-                "Kept on the computer that serves this page, with the question and the answer. Write nothing that "
-                "identifies a patient.",
+                "Stored on the server of this page with the question and the answer. Write nothing that identifies a "
+                "patient.",
                 elem_classes="muted",
             )
-        chatbot.like(self._take_thumb, conversation, None, **_PRIVATE)
-        send.click(self._take_report, [conversation, self.subject, comment], comment, **_PRIVATE)
+        chatbot.like(self._save_thumb, conversation, None, **_PRIVATE)
+        send.click(self._save_report, [conversation, self.subject, comment], comment, **_PRIVATE)
 
     def offer(self, exchange: Exchange | None) -> Any:
-        """What of an answer can be called wrong."""
+        """The parts of an answer that can be reported: the whole, or one quote."""
         return gr.Dropdown(choices=self._choices(exchange), value=WHOLE_ANSWER)
 
     @staticmethod
@@ -45,18 +44,18 @@ class VerdictForm:
             for item in citations
         ]
 
-    def _take_thumb(self, event: gr.LikeData, conversation: Conversation, request: gr.Request) -> None:
+    def _save_thumb(self, event: gr.LikeData, conversation: Conversation, request: gr.Request) -> None:
         place = event.index if isinstance(event.index, int) else event.index[0]
-        self._keep(conversation, place // 2, "up" if event.liked else "down", request)
+        self._save(conversation, place // 2, "up" if event.liked else "down", request)
 
-    def _take_report(self, conversation: Conversation, subject: int, comment: str, request: gr.Request) -> str:
+    def _save_report(self, conversation: Conversation, subject: int, comment: str, request: gr.Request) -> str:
         if not conversation:
             raise gr.Error("There is no answer yet.", print_exception=False)
         verdict = "down" if subject == WHOLE_ANSWER else "wrong_evidence"
-        self._keep(conversation, len(conversation) - 1, verdict, request, comment, subject or None)
+        self._save(conversation, len(conversation) - 1, verdict, request, comment, subject or None)
         return ""
 
-    def _keep(
+    def _save(
         self,
         conversation: Conversation,
         place: int,
@@ -67,7 +66,7 @@ class VerdictForm:
     ) -> None:
         answer = conversation[place].answer if place < len(conversation) else None
         if answer is None:
-            raise gr.Error("There is no answer here to judge.", print_exception=False)
+            raise gr.Error("There is no answer to rate here.", print_exception=False)
         try:
             self._store.add(
                 answer,
@@ -80,4 +79,4 @@ class VerdictForm:
             )
         except CaseciteError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        gr.Info("Thank you. This is kept with the question and the answer.")
+        gr.Info("Thank you. This is stored with the question and the answer.")

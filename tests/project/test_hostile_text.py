@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import SecretStr
 
 from assistant import Answer, Assistant, Citation
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.mcp_server import build_mcp
 from assistant.api.settings import PageSettings
 from assistant.cases import COLUMNS, CaseRow, CaseTable
@@ -471,7 +471,7 @@ class TestPrograms:
     async def call_tools(assistant: Assistant) -> list[Any]:
         record = assistant.search("selenium rash", 1)[0].record
         asked = " ".join(CHARACTERS[name] for name in CHARACTERS if name not in UNTYPABLE)
-        async with Client(build_mcp(assistant, Traffic(4, 100))) as client:
+        async with Client(build_mcp(assistant, AdmissionControl(4, 100))) as client:
             return [
                 await client.call_tool("ask_case_reports", {"question": LIST}),
                 await client.call_tool("ask_case_reports", {"question": f"Who won the match {asked}?"}),

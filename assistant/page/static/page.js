@@ -1,11 +1,10 @@
-// What the page does in the browser: opens the sentence a citation stands for, copies references, sorts the case table,
-// saves files, names the reports of the map, keeps the last question in sight, names controls for screen readers, and
-// switches between light and dark.
+// The page's script: opens cited sentences, copies references, sorts the case table, saves files, shows titles on the
+// map, keeps the last question visible, labels controls for screen readers, and switches between light and dark.
 (() => {
   const NOTICE_MS = 2000;
   const POLL_MS = 100;
   const THEME_KEY = "casecite-theme";
-  let opener = null; // the citation that was followed last, to go back to
+  let opener = null; // the citation that was followed last, for “Back to the answer”
 
   function reveal(target) {
     for (const group of document.querySelectorAll(".evidence-group")) {
@@ -14,16 +13,16 @@
     const details = target.closest("details") ?? target.querySelector("details");
     if (details) details.open = true;
     const chat = document.getElementById("chat").getBoundingClientRect();
-    const isBeside = target.getBoundingClientRect().left >= chat.right; // on a phone it is far below
-    const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    target.scrollIntoView({ block: isBeside ? "nearest" : "center", behavior: isCalm ? "auto" : "smooth" });
+    const isNextToChat = target.getBoundingClientRect().left >= chat.right; // on a phone the evidence is below the chat
+    const isReducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    target.scrollIntoView({ block: isNextToChat ? "nearest" : "center", behavior: isReducedMotion ? "auto" : "smooth" });
     target.focus({ preventScroll: true });
   }
 
-  // A new question moves to the top of the chat, and its answer is read from its beginning; until the reader scrolls.
+  // Scroll a new question to the top of the chat while its answer comes, until the user scrolls.
   function followQuestions() {
     const chat = document.getElementById("chat");
-    if (!chat) return setTimeout(followQuestions, POLL_MS); // the page is still being made
+    if (!chat) return setTimeout(followQuestions, POLL_MS); // Gradio has not rendered it yet
     let [known, isFollowing] = [0, false];
     const letGo = () => { isFollowing = false; };
     for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) chat.addEventListener(kind, letGo, { passive: true });
@@ -51,7 +50,7 @@
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
       announce(button, "Copied");
-    } catch { // browsers give the clipboard to secure pages only
+    } catch { // the clipboard needs HTTPS or localhost
       window.prompt("Copy this citation", button.dataset.copy);
     }
   }
@@ -64,7 +63,7 @@
     const valueOf = (row) => row.children[place].dataset.value ?? "";
     const compare = (one, other) => {
       const [a, b] = [valueOf(one), valueOf(other)];
-      if (!a || !b) return a ? -1 : b ? 1 : 0; // what is empty stays below
+      if (!a || !b) return a ? -1 : b ? 1 : 0; // empty cells last
       return (isAscending ? 1 : -1) * a.localeCompare(b, undefined, { numeric: true });
     };
     const body = table.tBodies[0];
@@ -98,7 +97,7 @@
     if (title) title.textContent = dot.dataset.title;
   }
 
-  // From dot to dot: the nearest one that lies more in the arrow's direction than aside of it.
+  // The nearest dot within 45 degrees of the arrow's direction.
   function findNext(dots, from, key) {
     const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key];
     const at = (dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value];
@@ -137,8 +136,8 @@
     else if (opener) { opener.scrollIntoView({ block: "center" }); opener.focus(); }
   }, true);
 
-  // What Gradio leaves without a name, gives a role that does not fit, or folds without saying so.
-  function mendControls() {
+  // Add labels, roles and expanded states that Gradio's controls lack.
+  function labelControls() {
     const set = (selector, name, value) => {
       for (const element of document.querySelectorAll(selector)) element.setAttribute(name, value);
     };
@@ -149,7 +148,7 @@
     set(".label-wrap:not(.open)", "aria-expanded", "false");
   }
 
-  new MutationObserver(mendControls).observe(document, {
+  new MutationObserver(labelControls).observe(document, {
     childList: true, subtree: true, attributes: true, attributeFilter: ["class"],
   });
   followQuestions();

@@ -14,7 +14,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from assistant import Assistant, Filters, Turn
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.endpoints import Endpoints
 from assistant.page.api import add_endpoints
 from index import build_index
@@ -164,7 +164,7 @@ def test_questions_do_not_block_the_event_loop(endpoints: Endpoints) -> None:
 def client(demo_assistant: Assistant) -> Iterator[Client]:
     """A client of a page of the endpoints alone."""
     with gr.Blocks() as page:
-        add_endpoints(demo_assistant, Traffic(64, 1_000))
+        add_endpoints(demo_assistant, AdmissionControl(64, 1_000))
     _, url, _ = page.queue().launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield Client(url, verbose=False)
     page.close()

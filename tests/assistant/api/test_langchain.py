@@ -42,7 +42,7 @@ class Runs(BaseTracer):
         self.roots.append(run)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def writing(demo_index_dir: Path) -> Iterator[Assistant]:
     with Assistant.open(demo_index_dir, llm=FakeListChatModel(responses=[GAIN])) as assistant:
         yield assistant

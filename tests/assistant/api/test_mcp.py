@@ -1,4 +1,4 @@
-"""The tools for language models by a real client, on an app of the test's own and on the page as it is served."""
+"""The MCP tools with a real client, on an app of the tests and on the page as it is served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mcp import Client
 from mcp_types import CallToolResult, Tool
 
 from assistant import Assistant
-from assistant.api.admission import Traffic
+from assistant.api.admission import AdmissionControl
 from assistant.api.mcp_server import INSTRUCTIONS, mount_mcp
 from tests.conftest import CASECITE, ROOT
 
@@ -50,7 +50,7 @@ def _run(app: FastAPI) -> Iterator[int]:
 def port(demo_assistant: Assistant) -> Iterator[int]:
     """The port of an app with the tools and, as the page is, something else at the root."""
     app = FastAPI()
-    mount_mcp(app, demo_assistant, Traffic(64, 1_000))
+    mount_mcp(app, demo_assistant, AdmissionControl(64, 1_000))
     app.mount("/", FastAPI())
     with _run(app) as port:
         yield port
@@ -115,7 +115,7 @@ def test_the_server_says_how_its_answers_are_to_be_passed_on(port: int) -> None:
         pytest.param("get_record", {"record_id": "10.5555/none"}, "no record '10.5555/none' in this", id="no record"),
     ],
 )
-def test_what_a_caller_can_mend_is_a_tool_error_that_says_so(
+def test_an_invalid_call_is_a_tool_error_with_the_reason(
     port: int, name: str, arguments: dict[str, Any], message: str
 ) -> None:
     result = _call(f"http://127.0.0.1:{port}/mcp", name, **arguments)
@@ -156,7 +156,7 @@ def test_a_server_on_another_address_is_called_by_that_or_a_loopback_name_alone(
     demo_assistant: Assistant, host: str, name: str
 ) -> None:
     app = FastAPI()
-    mount_mcp(app, demo_assistant, Traffic(64, 1_000), host)
+    mount_mcp(app, demo_assistant, AdmissionControl(64, 1_000), host)
     with _run(app) as port:
         codes = [
             httpx.post(f"http://127.0.0.1:{port}/mcp", headers=ACCEPT | {"Host": called}, json=LIST_TOOLS).status_code
@@ -172,8 +172,6 @@ def test_there_is_no_session_to_open_or_end(port: int, method: str) -> None:
 
 
 def test_the_lifespan_of_the_app_itself_still_runs(demo_assistant: Assistant) -> None:
-    from contextlib import asynccontextmanager
-
     steps = []
 
     @asynccontextmanager
@@ -183,7 +181,7 @@ def test_the_lifespan_of_the_app_itself_still_runs(demo_assistant: Assistant) ->
         steps.append("ended")
 
     app = FastAPI(lifespan=lifespan)
-    mount_mcp(app, demo_assistant, Traffic(64, 1_000))
+    mount_mcp(app, demo_assistant, AdmissionControl(64, 1_000))
     with _run(app) as port:
         assert _list_tools(f"http://127.0.0.1:{port}/mcp")
         assert steps == ["started"]
@@ -210,8 +208,9 @@ def test_the_page_its_endpoints_and_the_tools_are_served_together(served: str) -
     from gradio_client import Client as PageClient
 
     assert '"title":"casecite"' in httpx.get(served).text
-    named = PageClient(served, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/ask", "/search", "/index_info"}
+    offered = PageClient(served, verbose=False).view_api(return_format="dict", print_info=False)
+    assert set(offered["named_endpoints"]) == {"/ask", "/search", "/index_info"}
+    assert offered["unnamed_endpoints"] == {}
     assert set(_list_tools(f"{served}/mcp")) == {"ask_case_reports", "search_case_reports", "get_record"}
 
 

@@ -306,7 +306,7 @@ def test_logs_are_json_with_request_ids_and_hold_neither_questions_nor_secrets(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("CASECITE_AUTH", '{"ana": "secret password"', "CASECITE_AUTH: it is no JSON"),
+        ("CASECITE_AUTH", '{"ana": "secret password"', "CASECITE_AUTH: it is not JSON"),
         ("CASECITE_AUTH", '["secret password"]', "CASECITE_AUTH: Input should be a valid dictionary"),
         ("CASECITE_AUTH", '{"ana": ["secret password"]}', "CASECITE_AUTH: Input should be a valid string"),
         ("CASECITE_LOG_FORMAT", "xml", "CASECITE_LOG_FORMAT: Input should be 'text' or 'json'"),

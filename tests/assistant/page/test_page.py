@@ -1,4 +1,4 @@
-"""The page's chat, served for real and used in a real browser."""
+"""The chat of the page, in a real browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 from assistant import Assistant
@@ -61,6 +60,24 @@ def modelled(demo_index_dir: Path, server: FaultyChatServer) -> Iterator[Assista
         yield assistant
 
 
+def test_the_page_opens_soon_with_its_notices_and_examples_that_can_be_clicked(
+    open_page: OpenPage, page_url: str
+) -> None:
+    started = time.monotonic()
+    page = open_page(page_url)
+    question_box(page).fill("What")
+    assert time.monotonic() - started < USABLE_S
+    question_box(page).fill("")
+    expect(page.get_by_text("They are not medical advice")).to_be_visible()
+    expect(page.get_by_text("digests in our own words, in place of the published abstracts").first).to_be_visible()
+    for question in DEMO_QUESTIONS:
+        expect(page.get_by_role("button", name=question)).to_be_visible()
+    page.evaluate(_SUM_SHIFTS)
+    page.get_by_role("button", name=BMD).click()
+    expect(wait_for_answer(page, 0)).to_contain_text(GAIN)
+    assert page.evaluate("window.shifts") < 0.1, "the layout does not move while an answer comes"
+
+
 def test_a_question_is_asked_by_keyboard_and_its_answer_comes_in_steps(page: Page) -> None:
     question_box(page).wait_for()
     for _ in range(30):
@@ -79,7 +96,7 @@ def test_a_question_is_asked_by_keyboard_and_its_answer_comes_in_steps(page: Pag
     assert any("searching" in text for text in before)
 
 
-def test_a_mark_opens_the_sentence_in_its_report(
+def test_a_mark_opens_the_sentence_in_its_report_whose_reference_can_be_copied(
     page: Page, demo_assistant: Assistant, take_picture: TakePicture
 ) -> None:
     given = demo_assistant.ask(BMD)
@@ -94,15 +111,10 @@ def test_a_mark_opens_the_sentence_in_its_report(
     link = card.get_by_role("link", name=f"doi:{citation.record.doi}")
     expect(link).to_have_attribute("href", f"https://doi.org/{citation.record.doi}")
     take_picture(page, "chat")
-
-
-def test_a_reference_is_copied_as_ama_writes_it(page: Page, demo_assistant: Assistant) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    ask(page, BMD)
-    page.get_by_role("button", name="Copy citation").click()
-    page.get_by_role("button", name="Copied").wait_for()
-    record = demo_assistant.ask(BMD).citations[0].record
-    assert page.evaluate("navigator.clipboard.readText()") == format_references([record], "ama")[0]
+    card.get_by_role("button", name="Copy citation").click()
+    card.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == format_references([citation.record], "ama")[0]
 
 
 def test_marks_of_an_older_answer_show_its_own_reports(page: Page) -> None:
@@ -133,14 +145,6 @@ def test_on_a_phone_the_way_leads_to_the_report_and_back(
     expect(mark).to_be_focused()
 
 
-def test_a_follow_up_keeps_the_case(page: Page) -> None:
-    ask(page, BMD)
-    answer = ask(page, FOLLOW_UP)
-    expect(answer).to_contain_text("her back pain eased gradually")
-    expect(answer).to_contain_text("Searched for:")
-    expect(cards(page)).to_contain_text(["romosozumab"])
-
-
 def test_what_can_be_asked_next_is_asked_with_a_click(page: Page, demo_assistant: Assistant) -> None:
     ask(page, LITHIUM)
     offered = suggest_questions(demo_assistant.ask(LITHIUM))
@@ -150,13 +154,6 @@ def test_what_can_be_asked_next_is_asked_with_a_click(page: Page, demo_assistant
     expect(wait_for_answer(page, 1)).to_contain_text("Checked against source")
     expect(questions(page).last).to_have_text(offered[0])
     expect(cards(page)).to_contain_text(["lithium"])
-
-
-def test_an_example_is_asked_with_a_click(page: Page) -> None:
-    for question in DEMO_QUESTIONS:
-        expect(page.get_by_role("button", name=question)).to_be_visible()
-    page.get_by_role("button", name=BMD).click()
-    expect(wait_for_answer(page, 0)).to_contain_text(GAIN)
 
 
 def test_an_edited_question_takes_the_place_of_it_and_of_what_came_after(page: Page) -> None:
@@ -170,9 +167,10 @@ def test_an_edited_question_takes_the_place_of_it_and_of_what_came_after(page: P
     expect(cards(page)).not_to_contain_text(["romosozumab"])
 
 
-def test_a_question_is_tried_again_taken_back_and_cleared(page: Page) -> None:
+def test_a_follow_up_keeps_the_case_and_is_retried_undone_and_cleared(page: Page) -> None:
     ask(page, BMD)
-    ask(page, FOLLOW_UP)
+    expect(ask(page, FOLLOW_UP)).to_contain_text("Searched for:")
+    expect(cards(page)).to_contain_text(["romosozumab"])
     page.evaluate(_RECORD_ANSWERS)
     page.get_by_role("button", name="Retry").click()
     page.wait_for_function("window.seen.some(text => text.includes('searching'))")
@@ -185,7 +183,7 @@ def test_a_question_is_tried_again_taken_back_and_cleared(page: Page) -> None:
     expect(cards(page)).to_have_count(0)
 
 
-def test_an_answer_that_is_stopped_ends_the_models_work_and_another_can_be_asked(
+def test_stopping_ends_the_models_request_keeps_the_text_shown_and_lets_the_user_ask_again(
     open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
 ) -> None:
     server.behaviours = [never_ends("Well, ", pause_s=0.05)]
@@ -197,21 +195,15 @@ def test_an_answer_that_is_stopped_ends_the_models_work_and_another_can_be_asked
     page.get_by_test_id("stop-button").click()
     expect(wait_for_answer(page, 0)).to_have_text("Stopped.")
     wait_until(lambda: server.left_at)
-    server.behaviours = [says(ABSTAIN_SENTENCE)]
-    expect(ask(page, BMD)).to_contain_text(ABSTAIN_SENTENCE)
-
-
-def test_what_was_shown_of_an_answer_stays_when_it_is_stopped(
-    open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
-) -> None:
     server.behaviours = [never_ends("Spinal BMD stood 22.1% above baseline after 12 months [e1]. ", pause_s=0.2)]
-    page = open_page(serve_page(modelled))
     question_box(page).fill(BMD)
     question_box(page).press("Enter")
-    expect(answers(page)).to_contain_text("22.1% above baseline")
+    expect(answers(page).last).to_contain_text("22.1% above baseline")
     page.get_by_test_id("stop-button").click()
-    expect(wait_for_answer(page, 0)).to_contain_text("Stopped.")
-    expect(answers(page)).to_contain_text("22.1% above baseline")
+    expect(wait_for_answer(page, 1)).to_contain_text("Stopped.")
+    expect(answers(page).last).to_contain_text("22.1% above baseline")
+    server.behaviours = [says(ABSTAIN_SENTENCE)]
+    expect(ask(page, BMD)).to_contain_text(ABSTAIN_SENTENCE)
 
 
 def test_quotes_can_be_had_where_a_chat_model_is_set_up(
@@ -250,7 +242,7 @@ def test_a_refusal_says_what_was_looked_for_and_what_is_nearest(page: Page, take
     answer = ask(page, UNANSWERABLE)
     expect(answer).to_contain_text(ABSTAIN_SENTENCE)
     expect(answer).to_contain_text(f"Looked for: “{UNANSWERABLE}”. In no report of this library: “dupilumab”.")
-    expect(answer).to_contain_text("Nearest reports, in which no sentence was found that answers:")
+    expect(answer).to_contain_text("Nearest reports, without a sentence that answers:")
     nearest = answer.get_by_role("listitem").get_by_role("link")
     nearest.first.click()
     card = page.locator(nearest.first.get_attribute("href"))
@@ -276,34 +268,10 @@ def test_two_users_see_nothing_of_one_another(open_page: OpenPage, page_url: str
         expect(questions(page)).to_have_count(1)
 
 
-def test_nothing_moves_while_an_answer_comes(page: Page) -> None:
-    page.get_by_role("button", name=BMD).wait_for()
-    page.evaluate(_SUM_SHIFTS)
-    ask(page, BMD)
-    assert page.evaluate("window.shifts") < 0.1
-
-
-def test_the_page_takes_a_question_soon(open_page: OpenPage, page_url: str) -> None:
-    started = time.monotonic()
-    question_box(open_page(page_url)).fill(BMD)
-    assert time.monotonic() - started < USABLE_S
-
-
-def test_the_page_says_that_it_is_no_advice_and_what_the_demo_is(page: Page) -> None:
-    expect(page.get_by_text("They are not medical advice")).to_be_visible()
-    expect(page.get_by_text("digests in our own words, in place of the published abstracts").first).to_be_visible()
-
-
-def test_programs_find_no_other_endpoints_than_those_made_for_them(page_url: str) -> None:
-    offered = Client(page_url, verbose=False).view_api(return_format="dict", print_info=False)
-    assert set(offered["named_endpoints"]) == {"/ask", "/search", "/index_info"}
-    assert offered["unnamed_endpoints"] == {}
-
-
-def test_a_fault_is_told_in_the_chat_and_the_next_question_is_answered(
+def test_an_error_is_shown_in_the_chat_and_the_next_question_is_answered(
     page: Page, demo_assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr("assistant.page.chat._explain", lambda *_: 1 / 0)
-        expect(ask(page, BMD)).to_contain_text("The log of the server says what it was.")
+        expect(ask(page, BMD)).to_contain_text("The server's log has the details.")
     expect(ask(page, LITHIUM)).to_contain_text("8.21")

@@ -1,4 +1,4 @@
-"""What stands beside the chat: the case table, the files to take along, the library and its map."""
+"""The other tabs and the downloads: case table, references, library, map."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from assistant import Assistant
+from assistant.cases.types import CaseTable
 from tests.support.page_server import (
     BMD,
     SEIZURES,
@@ -40,25 +41,31 @@ CITED = {
 
 
 def test_saved_files_can_be_read_and_name_what_is_cited(page: Page, tmp_path: Path) -> None:
-    ask(page, BMD)
     open_part(page, "Save and cite")
+    page.get_by_role("button", name="RIS").click()
+    expect(page.get_by_text("There is nothing to save yet. Ask a question first.")).to_be_visible()
+    ask(page, BMD)
     for button, read in CITED.items():
         assert ROMOSOZUMAB_DOI in read(save(page, button, tmp_path)), button
 
 
-def test_the_table_holds_a_row_for_each_report_that_is_cited(
-    page: Page, demo_assistant: Assistant, take_picture: TakePicture
+def test_the_table_opens_cells_sorts_by_column_and_is_saved(
+    page: Page, demo_assistant: Assistant, take_picture: TakePicture, tmp_path: Path
 ) -> None:
-    open_table(page)
-    cited = {citation.record.record_id for citation in demo_assistant.ask(SEIZURES).citations}
-    assert len(cited) > 1
-    expect(page.locator(".case-table tbody tr")).to_have_count(len(cited))
+    """One test for the table of the cited reports, since making it takes seconds."""
+    ask(page, SEIZURES)
+    open_tab(page, "Case table")
+    answer = demo_assistant.ask(SEIZURES)
+    table = demo_assistant.tabulate(answer)
+    assert len(answer.cited_records) > 1
+    expect(page.locator(".case-table tbody tr")).to_have_count(len(answer.cited_records))
     take_picture(page, "case-table")
+    check_cell(page, table)
+    check_sorting(page)
+    check_files(page, table, tmp_path)
 
 
-def test_a_cell_of_the_table_opens_to_its_sentence(page: Page, demo_assistant: Assistant) -> None:
-    open_table(page)
-    table = demo_assistant.tabulate(demo_assistant.ask(SEIZURES))
+def check_cell(page: Page, table: CaseTable) -> None:
     row, column = next((row, column) for row in table.rows for column in table.columns if row.cells[column.name])
     cell = row.cells[column.name]
     line = page.locator(".case-table tbody tr").nth(table.rows.index(row))
@@ -70,8 +77,7 @@ def test_a_cell_of_the_table_opens_to_its_sentence(page: Page, demo_assistant: A
     expect(shown.locator("q").first).to_be_visible()
 
 
-def test_the_table_is_sorted_by_a_column(page: Page) -> None:
-    open_table(page)
+def check_sorting(page: Page) -> None:
     button = page.get_by_role("button", name="Condition")
     header = page.get_by_role("columnheader", name="Condition")
     for direction, is_backwards in (("ascending", False), ("descending", True)):
@@ -85,9 +91,7 @@ def test_the_table_is_sorted_by_a_column(page: Page) -> None:
         assert len(set(filled)) > 1
 
 
-def test_the_table_is_saved_for_spreadsheets(page: Page, demo_assistant: Assistant, tmp_path: Path) -> None:
-    open_table(page)
-    table = demo_assistant.tabulate(demo_assistant.ask(SEIZURES))
+def check_files(page: Page, table: CaseTable, tmp_path: Path) -> None:
     expected = [table.headers, *table.to_rows()]
     text = save(page, "Save as CSV", tmp_path).read_text("utf-8-sig")
     assert list(csv.reader(StringIO(text))) == expected
@@ -95,13 +99,7 @@ def test_the_table_is_saved_for_spreadsheets(page: Page, demo_assistant: Assista
     assert [[value or "" for value in row] for row in sheet.iter_rows(values_only=True)] == expected
 
 
-def test_without_an_answer_there_is_nothing_to_save(page: Page) -> None:
-    open_part(page, "Save and cite")
-    page.get_by_role("button", name="RIS").click()
-    expect(page.get_by_text("There is nothing to save yet: ask something first.")).to_be_visible()
-
-
-def test_the_library_tells_what_it_holds(page: Page, take_picture: TakePicture) -> None:
+def test_the_library_tab_describes_the_index(page: Page, take_picture: TakePicture) -> None:
     open_tab(page, "Library")
     facts = page.locator(".facts")
     expect(facts).to_contain_text("40, in")
@@ -139,10 +137,3 @@ def test_the_map_is_used_with_the_keyboard(page: Page, demo_assistant: Assistant
     page.keyboard.press("Enter")
     wait_for_answer(page, 0)
     expect(questions(page)).to_contain_text(record.name.rstrip("."))
-
-
-def open_table(page: Page) -> None:
-    """Ask for a list and open its table."""
-    ask(page, SEIZURES)
-    open_tab(page, "Case table")
-    page.locator(".case-table").wait_for()

@@ -1,4 +1,4 @@
-"""What users change from the page: the library, by those who may, and what they say of answers."""
+"""What users change from the page: records that editors add, and feedback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.page_server import (
 )
 
 USERS = PageSettings(auth={"ed": SecretStr("one"), "reader": SecretStr("two")}, editors=("ed",))
-MANY = 300
+MANY = 100
 NEW_QUESTION = "What was the selenium level of the jockey?"
 NEW_RECORD = """\
 PMID- 990001
@@ -75,39 +75,27 @@ def test_records_are_added_while_others_ask_and_are_then_cited(
     expect(cards(reader).first).to_contain_text("Maunder E. Notes on Nutrition. 2021")
 
 
-def test_readers_may_add_nothing(open_page: OpenPage, serve_page: ServePage, editable: Assistant) -> None:
-    page = log_in(open_page(serve_page(editable, USERS)), "reader", "two")
+def test_only_editors_may_add_records(
+    open_page: OpenPage, serve_page: ServePage, page_url: str, demo_assistant: Assistant
+) -> None:
+    url = serve_page(demo_assistant, USERS)
+    page = log_in(open_page(url), "reader", "two")
     open_tab(page, "Library")
     expect(page.get_by_text("Only users named in CASECITE_EDITORS may add records")).to_be_visible()
     expect(page.get_by_role("button", name="Add to the library")).to_have_count(0)
     expect(page.locator("input[type=file]")).to_have_count(0)
-
-
-@pytest.mark.parametrize(
-    ("name", "password", "status"), [(None, "", 403), ("reader", "two", 403), ("ed", "one", 200)], ids=str
-)
-def test_files_are_taken_from_editors_alone(
-    serve_page: ServePage, demo_assistant: Assistant, name: str | None, password: str, status: int
-) -> None:
-    with httpx.Client(base_url=serve_page(demo_assistant, USERS)) as client:
-        if name:
-            client.post("/login", data={"username": name, "password": password}).raise_for_status()
-        assert send_file(client) == status
-
-
-def test_without_editors_files_are_taken_from_nobody(page_url: str) -> None:
-    with httpx.Client(base_url=page_url) as client:
-        assert send_file(client) == 403
-
-
-def send_file(client: httpx.Client) -> int:
-    return client.post("/gradio_api/upload", files={"files": ("a.nbib", NEW_RECORD.encode())}).status_code
-
-
-def test_a_wrong_password_opens_nothing(open_page: OpenPage, serve_page: ServePage, demo_assistant: Assistant) -> None:
-    url = serve_page(demo_assistant, USERS)
     assert httpx.post(f"{url}/login", data={"username": "ed", "password": "two"}).status_code == 400
     assert httpx.get(f"{url}/config").status_code == 401
+    assert send_file(url) == send_file(url, "reader", "two") == 403
+    assert send_file(url, "ed", "one") == 200
+    assert send_file(page_url) == 403, "without logins nobody is an editor"
+
+
+def send_file(url: str, name: str = "", password: str = "") -> int:
+    with httpx.Client(base_url=url) as client:
+        if name:
+            client.post("/login", data={"username": name, "password": password}).raise_for_status()
+        return client.post("/gradio_api/upload", files={"files": ("a.nbib", NEW_RECORD.encode())}).status_code
 
 
 def test_a_file_without_records_is_explained(
@@ -127,7 +115,7 @@ def test_a_file_without_records_is_explained(
     expect(page.locator("#outcome").get_by_role("row").last).to_contain_text("untitled.json")
 
 
-def test_what_users_say_of_an_answer_is_kept(open_page: OpenPage, serve_page: ServePage, editable: Assistant) -> None:
+def test_feedback_is_stored(open_page: OpenPage, serve_page: ServePage, editable: Assistant) -> None:
     page = open_page(serve_page(editable))
     ask(page, BMD)
     page.get_by_role("button", name="Like", exact=True).click()
