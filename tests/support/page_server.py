@@ -1,4 +1,4 @@
-"""The page served for real on loopback, and a browser that looks at it: what the tests of the page share."""
+"""Helpers for browser tests: the page served on loopback, Chromium, and actions on the page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @contextmanager
 def serve(assistant: Assistant, settings: PageSettings | None = None) -> Iterator[str]:
-    """Serve the page in a thread, on a port that is free; gives its address."""
+    """Serve the page in a thread on a free port; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
         app = build_app(assistant, settings or PageSettings(questions_per_minute=MANY), host, port)
@@ -61,7 +61,7 @@ def serve(assistant: Assistant, settings: PageSettings | None = None) -> Iterato
 
 @contextmanager
 def launch_browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Headless Chromium."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs Chromium: apt-get install chromium")
@@ -73,7 +73,7 @@ def launch_browser() -> Iterator[Browser]:
 
 @contextmanager
 def watch_pages(browser: Browser) -> Iterator[OpenPage]:
-    """Open addresses, each in a context of its own. At the end none has asked another server or met an error."""
+    """Open addresses, each in its own browser context; afterwards assert no errors and no requests to other servers."""
     contexts, elsewhere, errors = [], [], []
 
     def open_page(url: str, **options: object) -> Page:
@@ -96,9 +96,9 @@ def watch_pages(browser: Browser) -> Iterator[OpenPage]:
 
 
 def save_picture(page: Page, path: Path) -> None:
-    """What is in sight, as a small file."""
+    """Save the visible part of the page as a small file."""
     page.mouse.move(0, 0)
-    page.wait_for_timeout(700)  # what moves or fades in has come to rest
+    page.wait_for_timeout(700)  # animations have ended
     with Image.open(BytesIO(page.screenshot())) as picture:
         picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -108,7 +108,7 @@ def question_box(page: Page) -> Locator:
 
 
 def ask(page: Page, question: str) -> Locator:
-    """Ask by typing and Enter; gives the answer once it is whole."""
+    """Type a question and press Enter; returns the complete answer."""
     count = answers(page).count()
     question_box(page).fill(question)
     question_box(page).press("Enter")
@@ -132,7 +132,7 @@ def questions(page: Page) -> Locator:
 
 
 def wait_for_answer(page: Page, place: int) -> Locator:
-    """The answer at a place, counted from 0, once it is whole: no step of it is shown, and nothing is left to stop."""
+    """The complete answer at a place, counted from 0: no step is shown and there is nothing to stop."""
     expect(answers(page)).to_have_count(place + 1, timeout=ANSWER_MS)
     answer = answers(page).nth(place)
     expect(answer).not_to_have_text(re.compile(r"(^|…)\s*$"), timeout=ANSWER_MS)
@@ -146,7 +146,7 @@ def cite(answer: Locator, number: int) -> Locator:
 
 
 def cards(page: Page) -> Locator:
-    """The cards in sight."""
+    """The visible cards."""
     return page.locator("#evidence .card:visible")
 
 
@@ -155,12 +155,12 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def open_part(page: Page, name: str) -> None:
-    """Open a part of the page that is folded."""
+    """Open an accordion."""
     page.get_by_role("button", name=name).click()
 
 
 def save(page: Page, button: str, folder: Path) -> Path:
-    """Click a button that saves a file; gives the file."""
+    """Click a download button; returns the file."""
     with page.expect_download() as started:
         page.get_by_role("button", name=button, exact=True).click()
     path = folder / started.value.suggested_filename
@@ -169,7 +169,7 @@ def save(page: Page, button: str, folder: Path) -> Path:
 
 
 def choose(page: Page, label: str, choice: str) -> None:
-    """Choose from a list that drops down."""
+    """Choose from a dropdown."""
     page.get_by_label(label, exact=True).click()
     page.get_by_role("option", name=choice, exact=True).click()
     page.get_by_label(label, exact=True).blur()
@@ -177,7 +177,7 @@ def choose(page: Page, label: str, choice: str) -> None:
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for what no page shows."""
+    """Poll a condition that the page does not show."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end

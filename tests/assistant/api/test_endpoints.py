@@ -1,4 +1,4 @@
-"""What programs call: the functions, and the page's endpoints by a real client."""
+"""The endpoints for programs: as functions, and served by the page to a real client."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def endpoints(demo_assistant: Assistant) -> Endpoints:
 
 @pytest.fixture(scope="module")
 def made_endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    """On two records with what the demo records lack: a section, a PubMed number beside a DOI, filters to meet."""
+    """On two records with data that the demo lacks: a section, a PubMed number and a DOI, values to filter by."""
     folder = tmp_path_factory.mktemp("made")
     build_index([_write_records(folder / "records.jsonl")], folder / "index")
     with Assistant.open(folder / "index") as assistant:
@@ -162,7 +162,7 @@ def test_questions_do_not_block_the_event_loop(endpoints: Endpoints) -> None:
 
 @pytest.fixture(scope="module")
 def client(demo_assistant: Assistant) -> Iterator[Client]:
-    """A client of a page of the endpoints alone."""
+    """A client of a page with the endpoints only."""
     with gr.Blocks() as page:
         add_endpoints(demo_assistant, AdmissionControl(64, 1_000))
     _, url, _ = page.queue().launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)

@@ -1,4 +1,4 @@
-"""LangChain users get LangChain's own types, and see in their traces what was asked."""
+"""The LangChain retriever and Runnable: types, streaming, and traces."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_the_request_to_the_model_is_a_child_of_the_run(writing: Assistant, how:
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Takes what LangSmith's client sends."""
+    """Stores the requests of LangSmith's client."""
 
     def do_GET(self) -> None:
         self._reply(b"{}")
@@ -158,7 +158,7 @@ class Collector(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 TRACED = """

@@ -1,4 +1,4 @@
-"""The server of the page: who gets in, how much it takes, what it tells of itself, and that it keeps secrets."""
+"""The server of the page: logins, limits, monitoring, logs, and that secrets stay secret."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ from tests.conftest import CASECITE
 from tests.support.faulty_chat_server import FaultyChatServer, never_ends, refuses
 from tests.support.page_server import (
     BMD,
+    MANY,
     OpenPage,
     ServePage,
     answers,
     ask,
     open_part,
     question_box,
+    serve,
     wait_for_answer,
     wait_until,
 )
@@ -47,6 +49,22 @@ USERS = {"ana": SecretStr("first password"), "ben": SecretStr("second password")
 ANA, BEN = ("ana", "first password"), ("ben", "second password")
 API_KEY = "sk-test-0123456789abcdef"
 MEGABYTE = 1_000_000
+ANSWERED = 'casecite_questions_total{channel="api",outcome="answered"}'
+HOST = "reports.example.org"
+
+
+@pytest.fixture(scope="module")
+def restricted_url(demo_assistant: Assistant) -> Iterator[str]:
+    """A page with logins, an editor, a second host name and small uploads."""
+    settings = PageSettings(
+        auth=USERS,
+        editors=("ana",),
+        allowed_hosts=(HOST,),
+        max_upload_mb=1,
+        questions_per_minute=MANY,
+    )
+    with serve(demo_assistant, settings) as url:
+        yield url
 
 
 def sample(url: str, name: str, auth: tuple[str, str] | None = None) -> float:
@@ -57,7 +75,7 @@ def sample(url: str, name: str, auth: tuple[str, str] | None = None) -> float:
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/gradio_api/info", "/nothing", "/gradio_api/upload"])
-def test_every_reply_tells_browsers_what_they_may_not_do(page_url: str, path: str) -> None:
+def test_every_reply_has_the_security_headers(page_url: str, path: str) -> None:
     reply = httpx.get(f"{page_url}{path}")
     assert {name: reply.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
@@ -79,24 +97,19 @@ def test_every_reply_tells_browsers_what_they_may_not_do(page_url: str, path: st
         "/../../etc/passwd",
     ],
 )
-def test_what_gradio_serves_beside_the_page_is_not_there(page_url: str, path: str) -> None:
+def test_other_paths_of_gradio_are_not_served(page_url: str, path: str) -> None:
     assert httpx.get(f"{page_url}{path}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/file=/etc/passwd", "/gradio_api/file=pyproject.toml"])
-def test_no_file_of_the_server_can_be_had(
-    page_url: str, serve_page: ServePage, demo_assistant: Assistant, path: str
-) -> None:
+def test_files_of_the_server_cannot_be_read(page_url: str, restricted_url: str, path: str) -> None:
     assert httpx.get(f"{page_url}{path}").status_code == 403
-    url = serve_page(demo_assistant, PageSettings(auth=USERS, editors=("ana",)))
-    with httpx.Client(base_url=url) as editor:
+    with httpx.Client(base_url=restricted_url) as editor:
         log_in(editor, *ANA).raise_for_status()
         assert editor.get(path).status_code in (403, 404)
 
 
-def test_a_page_for_this_computer_answers_to_its_own_names_alone(
-    page_url: str, serve_page: ServePage, demo_assistant: Assistant
-) -> None:
+def test_a_server_on_loopback_accepts_its_own_host_names_only(page_url: str, restricted_url: str) -> None:
     port = page_url.rpartition(":")[2]
 
     def call(url: str, name: str) -> int:
@@ -106,14 +119,11 @@ def test_a_page_for_this_computer_answers_to_its_own_names_alone(
         assert call(page_url, name) == 200, name
     for name in (f"rebound.example:{port}", "127.0.0.1.example", "[::1", "", "localhost@rebound.example"):
         assert call(page_url, name) == 421, name
-    named = serve_page(demo_assistant, PageSettings(allowed_hosts=("reports.example.org",)))
-    assert call(named, "reports.example.org") == 200
-    assert call(named, "rebound.example") == 421
+    assert call(restricted_url, HOST) == 200
+    assert call(restricted_url, "rebound.example") == 421
 
 
-def test_pages_of_other_servers_may_ask_nothing(
-    page_url: str, serve_page: ServePage, demo_assistant: Assistant
-) -> None:
+def test_pages_of_other_servers_may_not_send_requests(page_url: str, restricted_url: str) -> None:
     def call(url: str, origin: str) -> int:
         return httpx.post(
             f"{url}/gradio_api/call/index_info", json={"data": []}, headers={"Origin": origin}
@@ -127,28 +137,30 @@ def test_pages_of_other_servers_may_ask_nothing(
         "https://evil.example/127.0.0.1",
     ):
         assert call(page_url, origin) == 403, origin
-    named = serve_page(demo_assistant, PageSettings(allowed_hosts=("reports.example.org",)))
-    assert call(named, "https://reports.example.org") == 200, "a proxy may call the page by its inner name"
+    assert call(restricted_url, "https://evil.example") == 403
+    assert call(restricted_url, f"https://{HOST}") == 401, "only the login is missing, though a proxy uses another host"
 
 
 def log_in(client: httpx.Client, name: str, password: str) -> httpx.Response:
     return client.post("/login", data={"username": name, "password": password})
 
 
-def test_passwords_cannot_be_guessed_one_after_the_other(serve_page: ServePage, demo_assistant: Assistant) -> None:
+def test_wrong_passwords_are_rate_limited(
+    serve_page: ServePage, demo_assistant: Assistant, restricted_url: str
+) -> None:
     with httpx.Client(base_url=serve_page(demo_assistant, PageSettings(auth=USERS))) as client:
         tried = [log_in(client, "ana", f"guess {number}").status_code for number in range(WRONG_LOGINS_PER_MINUTE + 2)]
         assert tried == [400] * WRONG_LOGINS_PER_MINUTE + [429] * 2
         assert log_in(client, *ANA).status_code == 429
         assert client.get("/metrics", auth=ANA).status_code == 429
-    with httpx.Client(base_url=serve_page(demo_assistant, PageSettings(auth=USERS))) as client:
+    with httpx.Client(base_url=restricted_url) as client:
         asked_without = [client.get("/metrics").status_code for _ in range(WRONG_LOGINS_PER_MINUTE + 2)]
-        assert set(asked_without) == {401}, "who gives no password tries none"
+        assert set(asked_without) == {401}, "a request without a password is not counted"
         logged_in = [log_in(client, *ANA).status_code for _ in range(WRONG_LOGINS_PER_MINUTE + 2)]
-        assert set(logged_in) == {200}, "of many users behind one address"
+        assert set(logged_in) == {200}, "nor are logins that succeed"
 
 
-def test_more_than_may_be_sent_is_not_taken(page_url: str, serve_page: ServePage, demo_assistant: Assistant) -> None:
+def test_requests_that_are_too_large_are_refused(page_url: str, restricted_url: str) -> None:
     call = "/gradio_api/call/ask"
     assert httpx.post(f"{page_url}{call}", content=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
 
@@ -156,9 +168,8 @@ def test_more_than_may_be_sent_is_not_taken(page_url: str, serve_page: ServePage
         for _ in range(30):
             yield b"x" * 100_000
 
-    assert httpx.post(f"{page_url}{call}", content=endless()).status_code == 413, "nor without saying how much it is"
-    url = serve_page(demo_assistant, PageSettings(auth=USERS, editors=("ana",), max_upload_mb=1))
-    with httpx.Client(base_url=url) as editor:
+    assert httpx.post(f"{page_url}{call}", content=endless()).status_code == 413, "also without a content length"
+    with httpx.Client(base_url=restricted_url) as editor:
         log_in(editor, *ANA)
         sent = [
             editor.post("/gradio_api/upload", files={"files": ("a.nbib", b"x" * size)}).status_code
@@ -167,7 +178,7 @@ def test_more_than_may_be_sent_is_not_taken(page_url: str, serve_page: ServePage
     assert sent == [200, 413]
 
 
-def test_one_user_who_asks_too_often_is_told_when_to_ask_again_and_holds_up_no_other(
+def test_the_rate_limit_is_per_user_and_its_error_says_when_to_retry(
     serve_page: ServePage, demo_assistant: Assistant
 ) -> None:
     url = serve_page(demo_assistant, PageSettings(auth=USERS, questions_per_minute=2))
@@ -188,7 +199,7 @@ def modelled(demo_index_dir: Path, server: FaultyChatServer, tmp_path: Path) -> 
         yield assistant
 
 
-def test_whoever_comes_while_all_places_are_taken_is_told_at_once(
+def test_a_question_beyond_the_concurrency_limit_is_refused_at_once(
     open_page: OpenPage, serve_page: ServePage, modelled: Assistant, server: FaultyChatServer
 ) -> None:
     server.behaviours = [never_ends("Well, ", pause_s=0.05)]
@@ -213,24 +224,20 @@ def test_whoever_comes_while_all_places_are_taken_is_told_at_once(
     expect(answers(other)).to_have_count(2)
 
 
-def test_metrics_count_questions_and_ask_for_the_password_that_the_page_asks_for(
-    page_url: str, serve_page: ServePage, demo_assistant: Assistant
-) -> None:
-    name = 'casecite_questions_total{channel="api",outcome="answered"}'
-    before = sample(page_url, name)
+def test_metrics_count_questions_and_require_the_login_of_the_page(page_url: str, restricted_url: str) -> None:
+    before = sample(page_url, ANSWERED)
     Client(page_url, verbose=False).predict(BMD, api_name="/ask")
-    assert sample(page_url, name) == before + 1
+    assert sample(page_url, ANSWERED) == before + 1
     assert sample(page_url, "casecite_index_records") == 40
     assert sample(page_url, "process_resident_memory_bytes") > 100 * MEGABYTE
-    guarded = serve_page(demo_assistant, PageSettings(auth=USERS))
-    assert sample(guarded, "casecite_index_records", ANA) == 40
+    assert sample(restricted_url, "casecite_index_records", ANA) == 40
     for auth in (None, ("ana", "wrong"), ("nobody", "first password")):
-        assert httpx.get(f"{guarded}/metrics", auth=auth).status_code == 401
-    assert httpx.get(f"{guarded}/metrics", headers={b"Authorization": b"Basic \xa4"}).status_code == 401
-    assert httpx.get(f"{guarded}/health").json()["status"] == "ok", "who watches the server needs no password for this"
+        assert httpx.get(f"{restricted_url}/metrics", auth=auth).status_code == 401
+    assert httpx.get(f"{restricted_url}/metrics", headers={b"Authorization": b"Basic \xa4"}).status_code == 401
+    assert httpx.get(f"{restricted_url}/health").json()["status"] == "ok", "the health check needs no login"
 
 
-def test_health_tells_when_nothing_can_be_answered_and_not_where_the_index_is(
+def test_health_reports_a_missing_index_without_its_path(
     serve_page: ServePage, demo_index_dir: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(demo_index_dir, tmp_path / "index")
@@ -283,11 +290,11 @@ def test_logs_are_json_with_request_ids_and_hold_neither_questions_nor_secrets(
         "OPENAI_API_KEY": API_KEY,
     }
     with run_serve(log, **settings) as (url, process):
-        assert not can_connect("127.0.0.2", int(url.rpartition(":")[2])), "it listens on 127.0.0.1 and nowhere else"
+        assert not can_connect("127.0.0.2", int(url.rpartition(":")[2])), "it listens on 127.0.0.1 only"
         result = Client(url, auth=ANA, verbose=False).predict(BMD, api_name="/ask")
         page = httpx.get(f"{url}/config", auth=ANA).text + httpx.get(f"{url}/").text
         refused = httpx.get(f"{url}/nothing", headers={"X-Request-ID": "from-the-proxy-1"})
-    assert process.returncode in (0, -signal.SIGTERM), "stopped in an orderly way"
+    assert process.returncode in (0, -signal.SIGTERM), "it shuts down cleanly"
     assert "made of quotes" in " ".join(result["warnings"])
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     (question,) = [line for line in lines if line["message"] == "question"]
@@ -320,7 +327,7 @@ def test_a_setting_that_cannot_be_read_is_named_without_its_value(
     with pytest.raises(WrongUseError, match=re.escape(message)) as caught:
         page_settings()
     assert "secret" not in str(caught.value)
-    assert caught.value.__cause__ is None, "nor in what a traceback shows"
+    assert caught.value.__cause__ is None, "nor in a traceback"
 
 
 @pytest.mark.parametrize(
@@ -334,16 +341,16 @@ def test_a_setting_that_cannot_be_read_is_named_without_its_value(
         ("A woman took risperidone 2 mg for 12 weeks.", "A woman took risperidone 2 mg for 12 weeks."),
     ],
 )
-def test_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch, text: str, redacted: str) -> None:
+def test_secrets_are_redacted(monkeypatch: pytest.MonkeyPatch, text: str, redacted: str) -> None:
     monkeypatch.setenv("SOME_PASSWORD", "correct horse")
     monkeypatch.setenv("MY_TOKEN", "short")
     assert redact(text) == redacted
 
 
-def test_no_answer_is_mixed_and_none_fails_while_the_index_is_replaced_twice(
+def test_every_answer_is_from_one_build_while_the_index_is_replaced_twice(
     serve_page: ServePage, tmp_path: Path
 ) -> None:
-    """The load of docs/reliability.md in small: eight users, and a record that says another dose in each build."""
+    """The load test of docs/reliability.md on a small scale: eight users, and another dose in each build."""
 
     def publish(version: int, mode: str = "update") -> str:
         abstract = f"A 40-year-old glazier had a rash. The glazier took lamotrigine {version}00 mg daily for a year."
@@ -356,6 +363,10 @@ def test_no_answer_is_mixed_and_none_fails_while_the_index_is_replaced_twice(
         url = serve_page(assistant)
         is_over = False
 
+        def wait_for_answers(count: int) -> None:
+            end = sample(url, ANSWERED) + count
+            wait_until(lambda: sample(url, ANSWERED) > end)
+
         def be_user() -> list[tuple[str, str]]:
             client, found = Client(url, verbose=False), []
             while not is_over:
@@ -367,18 +378,10 @@ def test_no_answer_is_mixed_and_none_fails_while_the_index_is_replaced_twice(
             users = [pool.submit(be_user) for _ in range(8)]
             try:
                 for version in (2, 3):
-                    seen = sample(url, 'casecite_questions_total{channel="api",outcome="answered"}')
-                    wait_until(
-                        lambda seen=seen: (
-                            sample(url, 'casecite_questions_total{channel="api",outcome="answered"}') > seen + 8
-                        )
-                    )
+                    wait_for_answers(8)
                     doses[publish(version)] = f"{version}00 mg"
                 wait_until(lambda: assistant.index.manifest.build_id == list(doses)[-1])
-                seen = sample(url, 'casecite_questions_total{channel="api",outcome="answered"}')
-                wait_until(
-                    lambda: sample(url, 'casecite_questions_total{channel="api",outcome="answered"}') > seen + 16
-                )
+                wait_for_answers(16)
             finally:
                 is_over = True
             answered = [item for user in users for item in user.result()]

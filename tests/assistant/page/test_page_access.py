@@ -1,4 +1,4 @@
-"""The page for every eye and screen: axe-core's rules in light and dark, phones, zoom."""
+"""Accessibility and layout: axe-core's rules in light and dark, phones, zoom."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IS_STILL = """() => document.getAnimations().every(
 
 
 def find_barriers(page: Page) -> list[tuple[str, str]]:
-    """The rules of axe-core that the page breaks badly, each with the place."""
+    """Serious and critical violations of axe-core's rules, each with its place."""
     page.wait_for_function(_IS_STILL)
     found = Axe().run(page).response["violations"]
     return [
