@@ -110,7 +110,7 @@ def test_a_file_without_records_is_explained(
     page.locator("input[type=file]").set_input_files([file, write_new(tmp_path)])
     expect(page.locator(".file-preview")).to_contain_text("new")
     page.get_by_role("button", name="Add to the library").click()
-    counts = r"^\s*Added\s*1, new to the library\s*Rejected\s*1, no reports\s*$"
+    counts = r"^\s*Added\s*1, new to the library\s*Rejected\s*1, not valid reports\s*$"
     expect(page.locator("#outcome dl")).to_have_text(re.compile(counts))
     expect(page.locator("#outcome").get_by_role("row").last).to_contain_text("untitled.json")
 
