@@ -87,11 +87,13 @@ class CaseReportChat(Runnable[LanguageModelInput, AIMessage]):
 
     def _answer(self, messages: LanguageModelInput) -> AIMessage:
         question, history = _as_question(messages)
-        return _as_message(self.assistant.ask(question, history, self.filters))
+        answer = self.assistant.ask(question, history, self.filters)
+        return AIMessage(**_message_fields(answer, answer.text))
 
     async def _aanswer(self, messages: LanguageModelInput) -> AIMessage:
         question, history = _as_question(messages)
-        return _as_message(await self.assistant.aask(question, history, self.filters))
+        answer = await self.assistant.aask(question, history, self.filters)
+        return AIMessage(**_message_fields(answer, answer.text))
 
     def _chunks(self, inputs: Iterator[LanguageModelInput]) -> Iterator[AIMessage]:
         for messages in inputs:
@@ -138,10 +140,6 @@ def _as_chunk(event: AnswerEvent, shown: str) -> AIMessageChunk | None:
     if event.answer is not None:
         return AIMessageChunk(**_message_fields(event.answer, event.text[len(shown) :]))
     return AIMessageChunk(content=event.text[len(shown) :]) if event.text else None
-
-
-def _as_message(answer: Answer) -> AIMessage:
-    return AIMessage(**_message_fields(answer, answer.text))
 
 
 def _message_fields(answer: Answer, text: str) -> dict[str, Any]:

@@ -65,10 +65,15 @@ def mount_mcp(app: FastAPI, assistant: Assistant, admission: AdmissionControl, h
     Requests must use a loopback host name or `host`, so that a web page cannot reach the tools through a visitor's
     browser (DNS rebinding).
     """
+    names = [*_LOOPBACK, f"[{host}]" if ":" in host else host]
+    hosts = [form for name in names for form in (name, f"{name}:*")]
+    origins = [f"http://{form}" for form in hosts]
     server_app = build_mcp(assistant, admission).streamable_http_app(
-        streamable_http_path=PATH, stateless_http=True, transport_security=_allow_hosts(host)
+        streamable_http_path=PATH,
+        stateless_http=True,
+        transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins),
     )
-    app.router.routes.extend([Route(PATH, _refuse, methods=["GET", "DELETE"]), *server_app.routes])
+    app.router.routes.extend([Route(PATH, _refuse_session, methods=["GET", "DELETE"]), *server_app.routes])
     outer = app.router.lifespan_context
 
     @asynccontextmanager
@@ -79,15 +84,9 @@ def mount_mcp(app: FastAPI, assistant: Assistant, admission: AdmissionControl, h
     app.router.lifespan_context = lifespan
 
 
-async def _refuse(_: Request) -> Response:
+async def _refuse_session(_: Request) -> Response:
     """The reply to requests that open or end a session, and to browsers: the tools are stateless."""
     return PlainTextResponse("For MCP clients, which send POST requests.\n", 405, {"Allow": "POST"})
-
-
-def _allow_hosts(host: str) -> TransportSecuritySettings:
-    names = [*_LOOPBACK, f"[{host}]" if ":" in host else host]
-    hosts = [form for name in names for form in (name, f"{name}:*")]
-    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{form}" for form in hosts])
 
 
 def _limit(endpoint: Callable[P, Awaitable[R]], admission: AdmissionControl) -> Callable[P, Awaitable[R]]:

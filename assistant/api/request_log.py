@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
@@ -60,15 +61,16 @@ class RequestLog:
         """Handle a request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request, started = Request(scope), time.perf_counter()
-        who = Caller(self._find_user(request) or address_of(request), _choose_id(request))
-        caller.set(who)
-        # Gradio runs an event outside of its request, and takes the id from this header there.
-        MutableHeaders(scope=scope)["x-request-id"] = who.request_id
+        started = time.perf_counter()
+        headers = MutableHeaders(scope=scope)
+        given = headers.get("x-request-id", "")  # from a proxy
+        headers["x-request-id"] = request_id = given if _ID.fullmatch(given) else uuid4().hex[:16]
+        request = Request(scope)
+        set_caller(request, self._find_user(request))
 
         async def reply(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update({**SECURITY_HEADERS, "X-Request-ID": who.request_id})
+                MutableHeaders(scope=message).update({**SECURITY_HEADERS, "X-Request-ID": request_id})
                 _log(request, message["status"], time.perf_counter() - started)
             await send(message)
 
@@ -80,13 +82,12 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def set_caller(request: Any, user: str | None) -> None:
+    """Set `caller` from a request of Starlette or Gradio; Gradio runs an event outside of its request's context."""
+    caller.set(Caller(user or address_of(request), request.headers.get("x-request-id", "-")))
+
+
 def _log(request: Request, status: int, seconds: float) -> None:
     if request.method == "POST" or status >= 400:
         logged = {"method": request.method, "path": request.url.path, "status": status, "ms": round(seconds * 1_000)}
         _LOG.log(logging.INFO if status < 400 else logging.WARNING, "request", extra=logged)
-
-
-def _choose_id(request: Request) -> str:
-    """The request id set by a proxy, or a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _ID.fullmatch(given) else uuid4().hex[:16]

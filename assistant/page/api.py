@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError, validate_call
 
 from assistant.api.admission import AdmissionControl
 from assistant.api.endpoints import Endpoints
+from assistant.api.request_log import set_caller
 from assistant.assistant import Assistant
-from assistant.page.callers import set_caller
 from index.errors import CaseciteError
 
 
@@ -29,7 +29,7 @@ def add_endpoints(assistant: Assistant, admission: AdmissionControl) -> None:
         api(
             _as_json(endpoint, admission),
             api_name=api_name,
-            api_description=_describe(endpoint),
+            api_description=_describe_with_arguments(endpoint),
             concurrency_limit=None,  # admission control limits it
             api_visibility="public",
         )
@@ -44,7 +44,7 @@ def _as_json(
 
     @wraps(endpoint)
     async def call(request: gr.Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        set_caller(request)
+        set_caller(request, request.username)
         try:
             with admission.admit("api") as admitted:
                 # Keyword arguments, so that an error names the argument.
@@ -67,7 +67,7 @@ def _as_json(
     return call
 
 
-def _describe(endpoint: Callable[..., Any]) -> str:
+def _describe_with_arguments(endpoint: Callable[..., Any]) -> str:
     """The description of an endpoint and its arguments."""
     arguments = [
         f"{name}: {parameter.annotation.__metadata__[0].description}"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assistant.answers import group_by_record
-from assistant.page.conversation import Conversation, Exchange, anchor
+from assistant.page.conversation import Conversation, anchor
 from assistant.page.templating import fill
 from assistant.references import format_references
 from assistant.references.text import record_links
 from assistant.types import Citation
 from index.types import Record, Section
 
-MAX_AUTHORS = 6
+SHOWN_AUTHORS = 6
 
 
 class Segment(NamedTuple):
@@ -51,21 +51,19 @@ def render_evidence(conversation: Conversation) -> str:
     groups = [
         {
             "exchange": exchange,
-            "cards": make_cards(exchange),
-            "nearest": _make_nearest(exchange),
+            "cards": [_make_card(group[0].record, group, "") for group in group_by_record(exchange.answer.citations)],
+            "nearest": [
+                _make_card(record, (), anchor(exchange.exchange_id, f"near{place}"))
+                for place, record in enumerate(exchange.refusal.nearest if exchange.refusal else (), 1)
+            ],
             "anchor_of": {
-                citation.number: anchor(exchange.exchange_id, citation.number) for citation in _cited(exchange)
+                citation.number: anchor(exchange.exchange_id, citation.number) for citation in exchange.answer.citations
             },
         }
         for exchange in conversation
         if exchange.answer is not None
     ]
     return fill("evidence.html", groups=groups)
-
-
-def make_cards(exchange: Exchange) -> list[Card]:
-    """A card for each cited record, in the order of first use."""
-    return [_make_card(group[0].record, group, "") for group in group_by_record(_cited(exchange))]
 
 
 def split_abstract(record: Record, citations: Iterable[Citation]) -> list[Part]:
@@ -78,19 +76,8 @@ def split_abstract(record: Record, citations: Iterable[Citation]) -> list[Part]:
     ]
 
 
-def _cited(exchange: Exchange) -> Sequence[Citation]:
-    return exchange.answer.citations if exchange.answer else ()
-
-
-def _make_nearest(exchange: Exchange) -> list[Card]:
-    nearest = exchange.refusal.nearest if exchange.refusal else ()
-    return [
-        _make_card(record, (), anchor(exchange.exchange_id, f"near{place}")) for place, record in enumerate(nearest, 1)
-    ]
-
-
 def _make_card(record: Record, citations: Sequence[Citation], anchor: str) -> Card:
-    shown = ", ".join(record.authors[:MAX_AUTHORS]) + (" et al." if len(record.authors) > MAX_AUTHORS else "")
+    shown = ", ".join(record.authors[:SHOWN_AUTHORS]) + (" et al." if len(record.authors) > SHOWN_AUTHORS else "")
     volume = f"{record.volume or ''}{f':{record.pages}' if record.pages else ''}"
     return Card(
         record=record,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from assistant.assistant import Assistant
@@ -15,7 +13,6 @@ from assistant.page.templating import fill
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NOTHING_YET = "Ask a question first. The reports that the answer cites are compared here."
 STILL_OPEN = "The answer is not complete yet. Open this tab again when it is."
-_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
 class CaseTableTab:
@@ -30,7 +27,7 @@ class CaseTableTab:
             xlsx = gr.Button("Save as Excel", size="sm", min_width=120)
         offer_file(csv, lambda table: as_file("casecite-cases.csv", "text/csv", _check(table).to_csv()), [table])
         offer_file(xlsx, lambda table: as_file("casecite-cases.xlsx", XLSX_TYPE, _check(table).to_xlsx()), [table])
-        tab.select(self._make, conversation, [table, shown], show_progress_on=shown, **_PRIVATE)
+        tab.select(self._make, conversation, [table, shown], show_progress_on=shown, api_visibility="private")
 
     def _make(self, conversation: Conversation) -> tuple[CaseTable | None, str]:
         if conversation and conversation[-1].is_open:

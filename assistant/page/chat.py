@@ -12,10 +12,10 @@ from typing import Any
 import gradio as gr
 
 from assistant.api.admission import AdmissionControl
+from assistant.api.request_log import set_caller
 from assistant.assistant import Assistant
 from assistant.cases.suggestions import explain_refusal, suggest_questions
 from assistant.feedback import FeedbackStore
-from assistant.page.callers import set_caller
 from assistant.page.cards import render_evidence
 from assistant.page.controls import Controls
 from assistant.page.conversation import Conversation, Exchange, as_messages, render_message, stop, turns_of
@@ -113,7 +113,7 @@ class ChatTab:
         async def ask_found(
             data: gr.EventData, request: gr.Request, typed: str, conversation: Conversation, *options: Any
         ) -> AsyncIterator[Updates]:
-            set_caller(request)
+            set_caller(request, request.username)
             question, before = find_question(data, typed, conversation)
             async with aclosing(self._ask(question, before, options)) as steps:
                 async for updates in steps:

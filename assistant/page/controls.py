@@ -11,7 +11,7 @@ from index.overview import LibraryOverview
 from index.types import Filters
 
 QUOTES = "Quotes"
-MAX_RECORDS = 20
+MAX_READ_RECORDS = 20
 ANY_YEAR = ("Any", 0)
 
 
@@ -27,7 +27,7 @@ class Controls:
                 self.top_k = gr.Slider(
                     label="Reports to read",
                     minimum=1,
-                    maximum=max(MAX_RECORDS, assistant.settings.top_k),
+                    maximum=max(MAX_READ_RECORDS, assistant.settings.top_k),
                     step=1,
                     value=assistant.settings.top_k,
                     min_width=200,

@@ -185,16 +185,11 @@ def _render_refusal(exchange: Exchange, refusal: Refusal) -> list[str]:
 
 
 def _render_text(text: str, exchange_id: str) -> str:
-    return "\n\n".join(_render_line(line, exchange_id) for line in text.split("\n"))
+    def link(marks: str) -> str:
+        return _MARK.sub(lambda mark: _link_mark(int(mark[1]), exchange_id), marks)
 
-
-def _render_line(line: str, exchange_id: str) -> str:
-    before, statement, behind = split_marks(line)
-    return _link_marks(before, exchange_id) + escape_markdown(statement) + _link_marks(behind, exchange_id)
-
-
-def _link_marks(marks: str, exchange_id: str) -> str:
-    return _MARK.sub(lambda mark: _link_mark(int(mark[1]), exchange_id), marks)
+    lines = (split_marks(line) for line in text.split("\n"))
+    return "\n\n".join(link(before) + escape_markdown(statement) + link(after) for before, statement, after in lines)
 
 
 def _link_mark(number: int, exchange_id: str) -> str:

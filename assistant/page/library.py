@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,8 +22,7 @@ from index.types import BuildReport, Rejection
 
 SHOWN_JOURNALS = 15
 SHOWN_DATABASES = 10
-SHOWN_REJECTIONS = 100
-_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+LISTED_REJECTIONS = 100
 _LOG = logging.getLogger(__name__)
 _overviews: WeakKeyDictionary[Snapshot, LibraryOverview] = WeakKeyDictionary()
 
@@ -39,13 +38,13 @@ class LibraryTab:
             add = gr.Button("Add to the library", variant="primary")
         self.outcome = gr.HTML(elem_id="outcome", js_on_load=None, apply_default_css=False)
         self.permission = gr.Markdown(elem_classes="muted")
-        added = add.click(self._add, files, [self.outcome, files], concurrency_limit=1, **_PRIVATE)
-        self.added = added.then(self.show, None, self.facts, show_progress="hidden", **_PRIVATE)
+        added = add.click(self._add, files, [self.outcome, files], concurrency_limit=1, api_visibility="private")
+        self.added = added.then(self.show, None, self.facts, show_progress="hidden", api_visibility="private")
 
     def show(self) -> str:
         """The description of the current build as HTML."""
         build = self._assistant.index.current()
-        return render_library(read_overview(build), read_rejections(build, SHOWN_REJECTIONS))
+        return render_library(read_overview(build), read_rejections(build, LISTED_REJECTIONS))
 
     def permit(self, request: gr.Request) -> tuple[Any, str]:
         """The form for editors; for others a note on who may add records."""
@@ -80,20 +79,16 @@ class LibraryTab:
 
 def render_library(overview: LibraryOverview, rejections: Sequence[Rejection]) -> str:
     """Facts, plots by year and journal, and rejected input as HTML."""
+    years = overview.years
     return fill(
         "library.html",
         overview=overview,
-        years=_fill_gaps(overview.years),
+        years={year: years.get(year, 0) for year in range(min(years), max(years) + 1)} if years else {},
         journals=dict(list(overview.journals.items())[:SHOWN_JOURNALS]),
         databases=list(overview.databases.items())[:SHOWN_DATABASES],
         sources=[_file_name(source) for source in overview.sources],
         rejections=[replace(item, file=_file_name(item.file)) for item in rejections],
     )
-
-
-def _fill_gaps(years: Mapping[int, int]) -> dict[int, int]:
-    """Counts from the first year to the last, with zeros."""
-    return {year: years.get(year, 0) for year in range(min(years), max(years) + 1)} if years else {}
 
 
 def _file_name(source: str) -> str:
@@ -103,13 +98,8 @@ def _file_name(source: str) -> str:
 
 def render_report(report: BuildReport) -> str:
     """The result of adding files as HTML."""
-    rejected = [replace(item, file=_file_name(item.file)) for item in report.rejected[:SHOWN_REJECTIONS]]
-    return fill("report.html", report=report, rejected=rejected, counts=_count_input(report))
-
-
-def _count_input(report: BuildReport) -> list[tuple[str, int, str]]:
-    """Rows of (label, count, explanation)."""
-    return [
+    rejected = [replace(item, file=_file_name(item.file)) for item in report.rejected[:LISTED_REJECTIONS]]
+    counts = [
         ("Added", report.added, "new to the library"),
         ("Changed", report.changed, "with new text or data"),
         ("Unchanged", report.unchanged, "already in the library"),
@@ -118,6 +108,7 @@ def _count_input(report: BuildReport) -> list[tuple[str, int, str]]:
         ("Removed", report.removed, ""),
         ("Rejected", report.rejected_count, "not valid reports"),
     ]
+    return fill("report.html", report=report, rejected=rejected, counts=counts)
 
 
 def read_overview(build: Snapshot) -> LibraryOverview:

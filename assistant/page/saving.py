@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -29,9 +30,9 @@ class _Format:
     write: Callable[[list[Answer]], str | bytes]
 
 
-def cited_records(answers: list[Answer]) -> list[Record]:
-    """The records that the answers cite, in the order of first use."""
-    records = {citation.record.record_id: citation.record for answer in answers for citation in answer.citations}
+def _cited_records(answers: list[Answer]) -> list[Record]:
+    """The records that the answers cite, in the order of first citation."""
+    records = {record.record_id: record for answer in answers for record in answer.cited_records}
     return list(records.values())
 
 
@@ -45,15 +46,15 @@ CONVERSATION_FORMATS = (
     ),
 )
 REFERENCE_FORMATS = (
-    _Format("BibTeX", "references.bib", "application/x-bibtex", lambda answers: to_bibtex(cited_records(answers))),
+    _Format("BibTeX", "references.bib", "application/x-bibtex", lambda answers: to_bibtex(_cited_records(answers))),
     _Format(
-        "RIS", "references.ris", "application/x-research-info-systems", lambda answers: to_ris(cited_records(answers))
+        "RIS", "references.ris", "application/x-research-info-systems", lambda answers: to_ris(_cited_records(answers))
     ),
     _Format(
         "CSL-JSON",
         "references.json",
         "application/vnd.citationstyles.csl+json",
-        lambda answers: json.dumps(to_csl_json(cited_records(answers)), ensure_ascii=False, indent=2),
+        lambda answers: json.dumps(to_csl_json(_cited_records(answers)), ensure_ascii=False, indent=2),
     ),
     _Format("AMA", "references-ama.txt", "text/plain", lambda answers: _list_references(answers, "ama")),
     _Format(
@@ -68,9 +69,9 @@ def add_save_buttons(conversation: gr.State) -> None:
         for heading, formats in (("Conversation", CONVERSATION_FORMATS), ("References", REFERENCE_FORMATS)):
             gr.Markdown(f"**{heading}**")
             with gr.Row():
-                for wanted in formats:
-                    button = gr.Button(wanted.label, size="sm", min_width=90)
-                    offer_file(button, _writer(wanted), [conversation])
+                for file_format in formats:
+                    button = gr.Button(file_format.label, size="sm", min_width=90)
+                    offer_file(button, partial(_write_file, file_format), [conversation])
 
 
 def offer_file(button: gr.Button, make: Callable[..., dict[str, str]], inputs: list[Any]) -> None:
@@ -86,16 +87,13 @@ def as_file(name: str, media_type: str, content: str | bytes) -> dict[str, str]:
     return {"name": name, "type": media_type, "base64": b64encode(data).decode("ascii")}
 
 
-def _writer(wanted: _Format) -> Callable[[Conversation], dict[str, str]]:
-    def write(conversation: Conversation) -> dict[str, str]:
-        answers = answers_of(conversation)
-        if not answers:
-            raise gr.Error("There is nothing to save yet. Ask a question first.", print_exception=False)
-        return as_file(f"casecite-{wanted.name}", wanted.media_type, wanted.write(answers))
-
-    return write
+def _write_file(file_format: _Format, conversation: Conversation) -> dict[str, str]:
+    answers = answers_of(conversation)
+    if not answers:
+        raise gr.Error("There is nothing to save yet. Ask a question first.", print_exception=False)
+    return as_file(f"casecite-{file_format.name}", file_format.media_type, file_format.write(answers))
 
 
 def _list_references(answers: list[Answer], style: Any) -> str:
-    references = format_references(cited_records(answers), style)
+    references = format_references(_cited_records(answers), style)
     return "".join(f"{number}. {reference}\n" for number, reference in enumerate(references, 1))

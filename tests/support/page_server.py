@@ -33,7 +33,7 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 START_SECONDS = 30
-MANY = 1_000
+MANY_QUESTIONS = 1_000
 COLOURS = 128
 PATIENCE_MS = 15_000
 ANSWER_MS = 60_000
@@ -45,7 +45,7 @@ def serve(assistant: Assistant, settings: PageSettings | None = None) -> Iterato
     """Serve the page in a thread on a free port; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
-        app = build_app(assistant, settings or PageSettings(questions_per_minute=MANY), host, port)
+        app = build_app(assistant, settings or PageSettings(questions_per_minute=MANY_QUESTIONS), host, port)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -67,7 +67,7 @@ def test_an_answer_has_statements_tied_to_quotes_that_stand_in_their_records(end
         assert (citation.title, citation.doi, citation.is_digest) == (record.title, record.doi, True)
 
 
-def test_what_the_reports_do_not_say_is_a_result(endpoints: Endpoints) -> None:
+def test_insufficient_evidence_is_a_result(endpoints: Endpoints) -> None:
     result = asyncio.run(endpoints.ask_case_reports("How was dupilumab conjunctivitis treated?"))
     assert (result.status, result.answer) == ("insufficient_evidence", "These reports don't say.")
     assert (result.statements, result.citations) == ((), ())
@@ -170,7 +170,7 @@ def client(demo_assistant: Assistant) -> Iterator[Client]:
     page.close()
 
 
-def test_the_page_has_three_endpoints_and_says_what_they_take(client: Client) -> None:
+def test_the_three_endpoints_describe_their_arguments(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     taken = {
         name: {item["parameter_name"]: item["python_type"]["type"] for item in endpoint["parameters"]}
@@ -219,7 +219,7 @@ def test_a_client_gets_the_results_of_the_functions(client: Client, endpoints: E
         pytest.param({"question": None}, "question: Input should be a valid string", id="no question"),
     ],
 )
-def test_what_cannot_be_asked_reaches_the_client(client: Client, arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_explained_to_the_client(client: Client, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AppError, match=message):
         client.predict(**arguments, api_name="/ask")
 

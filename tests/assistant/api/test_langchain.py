@@ -162,56 +162,49 @@ class Collector(BaseHTTPRequestHandler):
 
 
 TRACED = """
-import sys
+import sys, time
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.tracers.langchain import wait_for_all_tracers
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from assistant import Assistant
-if "otel" in sys.argv:
-    from opentelemetry import trace
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-    spans = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    trace.set_tracer_provider(provider)
+spans = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(spans))
+trace.set_tracer_provider(provider)
 with Assistant.open(sys.argv[1], llm=FakeListChatModel(responses=["It rose."])) as assistant:
     assistant.ask("What was the BMD change under romosozumab?")
 wait_for_all_tracers()
-if "otel" in sys.argv:
-    import time
-    end = time.monotonic() + 10
-    while not spans.get_finished_spans() and time.monotonic() < end:
-        time.sleep(0.1)
-    print(*[span.name for span in spans.get_finished_spans()], sep="\\n")
+end = time.monotonic() + 10
+while not spans.get_finished_spans() and time.monotonic() < end:
+    time.sleep(0.1)
+print(*[span.name for span in spans.get_finished_spans()], sep="\\n")
 """
 
 
-def run_traced(index_dir: Path, *arguments: str, **variables: str) -> str:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LANGSMITH", "LANGCHAIN"))}
-    command = [sys.executable, "-c", TRACED, str(index_dir), *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment | variables, timeout=110, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
-def test_traces_go_to_langsmith_when_it_is_set_up(demo_index_dir: Path) -> None:
+def test_traces_go_to_langsmith_and_opentelemetry_when_they_are_configured(demo_index_dir: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs langsmith[otel]: make test installs it")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     server.bodies = []
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LANGSMITH", "LANGCHAIN"))}
+    environment |= {
+        "LANGSMITH_TRACING": "true",
+        "LANGSMITH_OTEL_ENABLED": "true",
+        "LANGSMITH_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
+        "LANGSMITH_API_KEY": "none",
+    }
+    command = [sys.executable, "-c", TRACED, str(demo_index_dir)]
     try:
-        run_traced(demo_index_dir, LANGSMITH_TRACING="true", LANGSMITH_ENDPOINT=address, LANGSMITH_API_KEY="none")
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=110, check=False)
     finally:
         server.shutdown()
         server.server_close()
+    assert run.returncode == 0, run.stderr
+    assert "casecite answer" in run.stdout
     assert any(b"casecite answer" in body for body in server.bodies)
-
-
-def test_traces_go_to_opentelemetry_when_it_is_set_up(demo_index_dir: Path) -> None:
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs langsmith[otel]: make test installs it")
-    variables = {"LANGSMITH_TRACING": "true", "LANGSMITH_OTEL_ENABLED": "true", "LANGSMITH_OTEL_ONLY": "true"}
-    assert "casecite answer" in run_traced(demo_index_dir, "otel", **variables, LANGSMITH_API_KEY="none")
 
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "chat-models.md").read_text("utf-8"), re.DOTALL)

@@ -211,7 +211,9 @@ def test_the_page_its_endpoints_and_the_tools_are_served_together(served: str) -
     offered = PageClient(served, verbose=False).view_api(return_format="dict", print_info=False)
     assert set(offered["named_endpoints"]) == {"/ask", "/search", "/index_info"}
     assert offered["unnamed_endpoints"] == {}
-    assert set(_list_tools(f"{served}/mcp")) == {"ask_case_reports", "search_case_reports", "get_record"}
+    (configuration,) = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+    url = json.loads(configuration)["mcpServers"]["casecite"]["url"].replace("http://127.0.0.1:7860", served)
+    assert set(_list_tools(url)) == {"ask_case_reports", "search_case_reports", "get_record"}
 
 
 EXPECTED = {
@@ -230,12 +232,6 @@ def test_the_python_examples_of_the_docs_run(
     exec(compile(example.replace("http://127.0.0.1:7860", served), "programs.md", "exec"), {})
     (expected,) = [text for beginning, text in EXPECTED.items() if beginning in example]
     assert expected in capsys.readouterr().out
-
-
-def test_the_client_configuration_of_the_docs_leads_to_the_tools(served: str) -> None:
-    (configuration,) = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
-    url = json.loads(configuration)["mcpServers"]["casecite"]["url"]
-    assert _list_tools(url.replace("http://127.0.0.1:7860", served))
 
 
 def test_the_shell_example_of_the_docs_runs(demo_index_dir: Path, tmp_path: Path) -> None:

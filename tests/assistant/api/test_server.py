@@ -33,7 +33,7 @@ from tests.conftest import CASECITE
 from tests.support.faulty_chat_server import FaultyChatServer, never_ends, refuses
 from tests.support.page_server import (
     BMD,
-    MANY,
+    MANY_QUESTIONS,
     OpenPage,
     ServePage,
     answers,
@@ -61,7 +61,7 @@ def restricted_url(demo_assistant: Assistant) -> Iterator[str]:
         editors=("ana",),
         allowed_hosts=(HOST,),
         max_upload_mb=1,
-        questions_per_minute=MANY,
+        questions_per_minute=MANY_QUESTIONS,
     )
     with serve(demo_assistant, settings) as url:
         yield url

@@ -32,7 +32,7 @@ from tests.support.page_server import (
 )
 
 USERS = PageSettings(auth={"ed": SecretStr("one"), "reader": SecretStr("two")}, editors=("ed",))
-MANY = 100
+ADDED_COUNT = 80
 NEW_QUESTION = "What was the selenium level of the jockey?"
 NEW_RECORD = """\
 PMID- 990001
@@ -65,11 +65,13 @@ def test_records_are_added_while_others_ask_and_are_then_cited(
     editor.get_by_role("button", name="Add to the library").click()
     expect(editor.locator("#outcome")).to_contain_text("embedding chunks")
     expect(ask(reader, BMD)).to_contain_text("22.1%")
-    held = f"The library now holds {40 + 1 + MANY} reports"
+    held = f"The library now holds {40 + 1 + ADDED_COUNT} reports"
     expect(editor.locator("#outcome")).to_contain_text(held, timeout=ANSWER_MS)
-    expect(editor.locator("#outcome dl")).to_have_text(re.compile(rf"^\s*Added\s*{1 + MANY:,}, new to the library\s*$"))
-    expect(editor.locator("#library .facts")).to_contain_text(f"{40 + 1 + MANY}, in")
-    expect(editor.locator("#heading")).to_contain_text(f"{40 + 1 + MANY} reports")
+    expect(editor.locator("#outcome dl")).to_have_text(
+        re.compile(rf"^\s*Added\s*{1 + ADDED_COUNT:,}, new to the library\s*$")
+    )
+    expect(editor.locator("#library .facts")).to_contain_text(f"{40 + 1 + ADDED_COUNT}, in")
+    expect(editor.locator("#heading")).to_contain_text(f"{40 + 1 + ADDED_COUNT} reports")
     expect(ask(reader, NEW_QUESTION)).to_contain_text("His selenium level was 412 ug/L.")
     cite(answers(reader).last, 1).click()
     expect(cards(reader).first).to_contain_text("Maunder E. Notes on Nutrition. 2021")
@@ -150,7 +152,7 @@ def write_many(folder: Path) -> Path:
             "title": f"Thirst, patient {number}",
             "abstract": f"Patient {number} drank {number} litres of tea. " * 20,
         }
-        for number in range(MANY)
+        for number in range(ADDED_COUNT)
     ]
     file = folder / "many.json"
     file.write_text(json.dumps(records), "utf-8")
