@@ -152,7 +152,7 @@ def test_only_requests_to_a_loopback_name_are_served(port: int, headers: dict[st
 @pytest.mark.parametrize(
     ("host", "name"), [("192.0.2.7", "192.0.2.7:7860"), ("fe80::1", "[fe80::1]:7860"), ("0.0.0.0", "localhost:7860")]
 )
-def test_a_server_on_another_address_is_called_by_that_or_a_loopback_name_alone(
+def test_a_server_on_another_address_accepts_that_and_loopback_names(
     demo_assistant: Assistant, host: str, name: str
 ) -> None:
     app = FastAPI()

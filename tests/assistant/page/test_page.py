@@ -55,7 +55,7 @@ _SUM_SHIFTS = """() => {
 
 @pytest.fixture
 def modelled(demo_index_dir: Path, server: FaultyChatServer) -> Iterator[Assistant]:
-    """An assistant whose chat model does what its server is told."""
+    """An assistant whose chat model is `server`."""
     with Assistant.open(demo_index_dir, llm="openai:any", llm_base_url=server.url) as assistant:
         yield assistant
 
@@ -192,7 +192,7 @@ def test_stopping_ends_the_models_request_keeps_the_text_shown_and_lets_the_user
     question_box(page).fill(BMD)
     question_box(page).press("Enter")
     expect(answers(page)).to_contain_text("openai:any is writing")
-    wait_until(lambda: server.requests)  # stopped sooner, the model would never be asked, and nobody could leave it
+    wait_until(lambda: server.requests)  # stopped earlier, the request would never be sent
     page.get_by_test_id("stop-button").click()
     expect(wait_for_answer(page, 0)).to_have_text("Stopped.")
     wait_until(lambda: server.left_at)
