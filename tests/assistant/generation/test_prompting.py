@@ -392,7 +392,7 @@ def test_doctor_asks_the_model(llama_server: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("CASECITE_LLM_BASE_URL", llama_server)
     found = {finding.subject: finding for finding in examine(llm="openai:smollm2")}
     assert found["chat model"].is_ok, found["chat model"].detail
-    assert re.fullmatch(r"openai:smollm2 answers in [\d.]+ s, and takes 4,096 tokens", found["chat model"].detail)
+    assert re.fullmatch(r"openai:smollm2 answers in [\d.]+ s, its window is 4,096 tokens", found["chat model"].detail)
     monkeypatch.setenv("CASECITE_LLM_BASE_URL", "http://127.0.0.1:9/v1")
     found = {finding.subject: finding for finding in examine(llm="openai:smollm2")}
     assert not found["chat model"].is_ok
