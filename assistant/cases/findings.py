@@ -12,7 +12,7 @@ from assistant.reading.sentences import Sentence
 from index.text.terms import analyse
 
 # Minimum probability from the reader for a sentence without a cue word, and with one.
-MIN_CHANCE = 0.6
+MIN_FINDING_CHANCE = 0.6
 MIN_CHANCE_WITH_CUE = 0.02
 # What cue words of an outcome add to the reader's probability, and how much the position of the sentence adds at most.
 ENDED_FOR_SURE_WEIGHT = 0.6
@@ -117,7 +117,7 @@ def find_condition(sentences: Sequence[Sentence], chances: Sequence[float]) -> l
     named = [span for sentence in (*likely, *sentences[:2]) if (span := _name_condition(sentence))]
     if named:
         return named[:1]
-    best = [s for chance, s in ranked if chance >= MIN_CHANCE and _is_event(s) and _ILLNESS.search(s.text)]
+    best = [s for chance, s in ranked if chance >= MIN_FINDING_CHANCE and _is_event(s) and _ILLNESS.search(s.text)]
     return [Span(sentence, 0, len(sentence.text)) for sentence in best[:1]]
 
 
@@ -148,7 +148,7 @@ def find_outcome(sentences: Sequence[Sentence], chances: Sequence[float], are_se
         if sentence.field == "abstract" and (cue_weight := _score_outcome_cues(sentence)) and _is_event(sentence)
     ]
     score, _, best = max(scored, default=(0.0, 0, None))
-    if best is None or score < MIN_CHANCE:
+    if best is None or score < MIN_FINDING_CHANCE:
         return []
     if are_several:
         return [Span(best, 0, len(best.text))]

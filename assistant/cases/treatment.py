@@ -16,8 +16,8 @@ from assistant.verification.facts import extract_facts
 
 MAX_PIECES = 3
 # Minimum probability from the reader for a clause without a dose, and for one that names a drug.
-MIN_CHANCE = 0.4
-MIN_CHANCE_WITH_DRUG = 0.15
+MIN_TREATMENT_CHANCE = 0.4
+MIN_TREATMENT_CHANCE_WITH_DRUG = 0.15
 LONG_CLAUSE_CHARS = 80
 _QUANTITY = r"\d[\d,.]*(?:\s*(?:-|–|to|/|x|×)\s*\d[\d,.]*)?"
 _DOSE = re.compile(
@@ -94,7 +94,7 @@ def find_interventions(sentences: Sequence[Sentence], chances: Sequence[float]) 
     likely = [
         (chance, clause)
         for chance, clause in stated
-        if chance >= (MIN_CHANCE_WITH_DRUG if extract_facts(clause.text).has_drug else MIN_CHANCE)
+        if chance >= (MIN_TREATMENT_CHANCE_WITH_DRUG if extract_facts(clause.text).has_drug else MIN_TREATMENT_CHANCE)
         and not _LONG_AGO.search(clause.text)
     ]
     ranked = sorted(likely, key=lambda item: -item[0])[:1] + sorted(dosed, key=lambda item: -item[0])

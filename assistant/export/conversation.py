@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assistant.answers import NOT_ADVICE, Answer
-from assistant.export.outline import TITLE, AnsweredQuestion, Reference, outline_conversation
+from assistant.export.outline import DOCUMENT_TITLE, AnsweredQuestion, Reference, outline_conversation
 from assistant.export.word import write_docx
 from assistant.references.text import escape_markdown, markdown_link
 
@@ -17,7 +17,7 @@ def conversation_to_markdown(answers: Sequence[Answer]) -> str:
         WrongUseError: there are no answers.
     """
     outline = outline_conversation(answers)
-    parts = [f"# {TITLE}", *map(_emphasise, outline.origins), NOT_ADVICE]
+    parts = [f"# {DOCUMENT_TITLE}", *map(_emphasise, outline.origins), NOT_ADVICE]
     for question in outline.questions:
         parts += _write_question(question)
     if outline.references:

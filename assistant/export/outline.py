@@ -16,7 +16,7 @@ from index.errors import WrongUseError
 from index.text.cleaning import clean_line
 from index.types import Record
 
-TITLE = "Answers from case reports"
+DOCUMENT_TITLE = "Answers from case reports"
 
 _BUILD_TIME = re.compile(r"\d{8}T\d{6}Z")
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from assistant.answers import NOT_ADVICE
-from assistant.export.outline import TITLE, AnsweredQuestion, Outline, Reference
+from assistant.export.outline import DOCUMENT_TITLE, AnsweredQuestion, Outline, Reference
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -26,10 +26,10 @@ def write_docx(outline: Outline) -> bytes:
 
     document = Document()
     properties = document.core_properties
-    properties.title = TITLE
+    properties.title = DOCUMENT_TITLE
     properties.author = properties.last_modified_by = properties.comments = ""
     properties.created = properties.modified = datetime.now(UTC)
-    document.add_heading(TITLE, level=0)
+    document.add_heading(DOCUMENT_TITLE, level=0)
     for origin in outline.origins:
         _add_remark(document, origin)
     document.add_paragraph(NOT_ADVICE)

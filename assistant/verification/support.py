@@ -37,7 +37,7 @@ from index.types import Record
 MIN_SHARED_TERMS = 0.5
 ENOUGH_SHARED_TERMS = 0.8
 # The probability the reader must give to the sentences, and its least logit for their record.
-MIN_CHANCE = 0.2
+MIN_SUPPORT_CHANCE = 0.2
 MIN_RELEVANCE = 0.0
 # In how many records a sentence is searched that supports a statement without a key.
 SEARCHED_RECORDS = 2
@@ -101,7 +101,7 @@ class SupportFinder:
         if why is not None or _contains_nearly_all(text, cited):
             return why
         relevance, chances = self._read(text, cited[0].record)
-        if relevance < MIN_RELEVANCE or sum(chances[item.place] for item in cited) < MIN_CHANCE:
+        if relevance < MIN_RELEVANCE or sum(chances[item.place] for item in cited) < MIN_SUPPORT_CHANCE:
             return "the reader does not find it in the cited sentence"
         return None
 

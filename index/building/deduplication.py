@@ -22,7 +22,7 @@ MIN_ABSTRACT_CHARS = 100
 START_CHARS = 200
 # Smallest share of the words of the shorter text that are in the longer one, if both are of one report
 # (`benchmarks/measure_identity.py`).
-MIN_SHARED_WORDS = 0.8
+MIN_WORD_OVERLAP = 0.8
 MIN_SHARED_TITLE = 0.6
 MIN_WORDS = 10  # fewer words are in any long abstract
 # A truncated copy has at most this share of the text, and may end with a mark of at most so many characters:
@@ -198,7 +198,7 @@ def _figures_agree(first: str, second: str) -> bool:
 
 def _abstracts_agree(first: Record, second: Record) -> bool:
     is_long = min(len(_words(first.abstract)), len(_words(second.abstract))) >= MIN_WORDS
-    return is_long and shared_words(first.abstract, second.abstract) >= MIN_SHARED_WORDS
+    return is_long and shared_words(first.abstract, second.abstract) >= MIN_WORD_OVERLAP
 
 
 def _leads(new: Record, known: Record) -> bool:

@@ -33,7 +33,7 @@ FIELDS = {
     ),
     "pmcid": ("PubmedData/ArticleIdList/ArticleId[@IdType='pmc']",),
 }
-TITLE = ("MedlineCitation/Article/ArticleTitle", "MedlineCitation/Article/VernacularTitle")
+TITLE_PATHS = ("MedlineCitation/Article/ArticleTitle", "MedlineCitation/Article/VernacularTitle")
 ABSTRACT = "MedlineCitation/Article/Abstract/AbstractText"
 AUTHORS = "MedlineCitation/Article/AuthorList/Author"
 PUBLICATION_TYPES = "MedlineCitation/Article/PublicationTypeList/PublicationType"
@@ -165,7 +165,7 @@ def _read_articles(document: _Document, file: str, entries: Iterator[int]) -> It
 
 def _as_data(article: Element) -> dict[str, Any]:
     data: dict[str, Any] = {name: _text(_find(article, paths)) for name, paths in FIELDS.items()}
-    title = _find(article, TITLE)
+    title = _find(article, TITLE_PATHS)
     return data | {
         "source": "PubMed",
         "title": None if title is None else _markup(title),
