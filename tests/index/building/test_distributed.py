@@ -29,7 +29,7 @@ from index.search.snapshot import Snapshot
 from index.storage.lexical_index import LexicalIndex
 from index.storage.vector_store import VectorStore
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)  # two workers start, each with its imports, and one of them twice
 
 TABLES = {
     "records.sqlite": ("records", "keys"),
