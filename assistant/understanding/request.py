@@ -84,8 +84,14 @@ def parse_history(history: History) -> tuple[Turn, ...]:
     turns = []
     for entry in history:
         if isinstance(entry, Mapping) and entry.get("role") in ("user", "assistant"):
-            record_ids = tuple(map(str, entry.get("record_ids") or ()))
-            turns.append(Turn(role=entry["role"], content=str(entry.get("content", "")), record_ids=record_ids))
+            record_ids = entry.get("record_ids") or ()
+            if isinstance(record_ids, str) or not isinstance(record_ids, Iterable):
+                raise WrongUseError(
+                    f"record_ids of a turn is {record_ids!r:.80}",
+                    remedy='pass a list of ids, such as ["pmid:12345678"]',
+                )
+            ids = tuple(map(str, record_ids))
+            turns.append(Turn(role=entry["role"], content=str(entry.get("content", "")), record_ids=ids))
         elif isinstance(entry, Turn):
             turns.append(entry)
         else:

@@ -158,6 +158,13 @@ def test_a_record_that_is_gone_from_the_index_is_no_case(demo_assistant: Assista
     assert given.query.startswith(BMD)
 
 
+@pytest.mark.parametrize("record_ids", ["pmid:1", 7])
+def test_record_ids_that_are_no_list_are_refused_with_the_remedy(demo_assistant: Assistant, record_ids: object) -> None:
+    history = [{"role": "assistant", "content": "It rose.", "record_ids": record_ids}]
+    with pytest.raises(WrongUseError, match=r"record_ids of a turn is .*pass a list of ids"):
+        demo_assistant.ask("and her age?", history)
+
+
 def test_an_answer_says_whether_it_is_a_list(demo_assistant: Assistant) -> None:
     assert demo_assistant.ask(BMD).kind == "fact"
     assert demo_assistant.ask("Which reports describe seizures?").kind == "list"
